@@ -1,0 +1,1 @@
+"""The H3 grid of a city: cells, joins of points, lines and rasters to cells, statistics over neighbours."""

@@ -1,0 +1,145 @@
+"""Rates and hot spots: published answers, hand cases, properties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
+
+from spatial.hexgrid.grid import cells_of_points, disk_matrix, grid_disk
+from spatial.hexgrid.statistics import (
+    benjamini_hochberg,
+    empirical_bayes_rates,
+    getis_ord_gi_star,
+    mann_kendall_p,
+    relative_risk,
+    standardised_rates,
+)
+
+counts_and_exposure = st.lists(st.tuples(st.integers(0, 50), st.floats(0.1, 1e4)), min_size=2, max_size=60)
+
+
+def test_gi_star_of_pysals_six_points() -> None:
+    points = np.array([(10, 10), (20, 10), (40, 10), (15, 20), (30, 20), (30, 30)], dtype=float)
+    y = np.array([2, 3, 3.2, 5, 8, 7])
+    weights = csr_array((cdist(points, points) <= 15).astype(float))
+    published = [-1.39727626, -0.28917762, 0.65064964, -0.28917762, 1.23452088, 2.02424331]
+    assert getis_ord_gi_star(y, weights) == pytest.approx(published, abs=5e-9)
+
+
+def test_benjamini_and_hochbergs_own_table() -> None:
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.324,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.759,
+        1.0,
+    ]
+    q = benjamini_hochberg(p)
+    assert (q <= 0.05).sum() == 4
+    assert q[0] == pytest.approx(0.0001 * 15)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_q_is_at_least_p_in_the_same_order_and_nan_is_left_out(p: list[float]) -> None:
+    q = benjamini_hochberg([*p, np.nan])
+    assert np.isnan(q[-1])
+    assert (q[:-1] >= np.array(p) - 1e-12).all()
+    assert (q[:-1] <= 1.0).all()
+    assert (np.diff(q[:-1][np.argsort(p, kind="stable")]) >= 0).all()
+
+
+@settings(deadline=None)
+@given(counts_and_exposure)
+def test_bayes_rates_lie_between_the_raw_rate_and_the_global_one(rows: list[tuple[int, float]]) -> None:
+    y, x = np.array(rows, dtype=float).T
+    rates, overall = empirical_bayes_rates(y, x), y.sum() / x.sum()
+    low, high = np.minimum(y / x, overall), np.maximum(y / x, overall)
+    assert (rates >= low - 1e-9 * (1 + high)).all()
+    assert (rates <= high + 1e-9 * (1 + high)).all()
+
+
+def test_marshalls_estimator_by_hand() -> None:
+    """Two cells, x = 10 each, y = 2 and 18: mean 1, s² = 0.64, A = 0.64 - 1/10 = 0.54, weight 0.54 / 0.64."""
+    weight = 0.54 / 0.64
+    expected = [1 + weight * (0.2 - 1), 1 + weight * (1.8 - 1)]
+    assert empirical_bayes_rates([2, 18], [10, 10]) == pytest.approx(expected)
+    assert standardised_rates([2, 18], [10, 10]) == pytest.approx([-1.0, 1.0])
+
+
+@settings(deadline=None)
+@given(counts_and_exposure)
+def test_relative_risk_is_in_its_interval_and_shrinks(rows: list[tuple[int, float]]) -> None:
+    y, e = np.array(rows, dtype=float).T
+    risk = relative_risk(y, e)
+    assert (risk.low <= risk.high).all()
+    if y.sum() > 0:
+        raw = y / (e * y.sum() / e.sum())
+        assert (risk.mean <= np.maximum(raw, 1.0) * (1 + 1e-9)).all()
+        assert (risk.mean >= np.minimum(raw, 1.0) * (1 - 1e-9)).all()
+
+
+def test_intervals_of_relative_risk_cover_the_planted_truth() -> None:
+    """Rates drawn from the model's own family: a 90 % interval must cover about 90 % of them."""
+    rng = np.random.default_rng(7)
+    truth = rng.gamma(2.0, 0.5, 4000)
+    expected = rng.uniform(0.5, 10.0, 4000)
+    risk = relative_risk(rng.poisson(truth * expected), expected, 0.9)
+    covered = ((risk.low <= truth) & (truth <= risk.high)).mean()
+    assert 0.88 <= covered <= 0.92
+    assert risk.shape == pytest.approx(2.0, rel=0.15)
+
+
+def test_no_reports_say_nothing() -> None:
+    risk = relative_risk([0, 0], [1.0, 2.0])
+    assert risk.mean.tolist() == [1.0, 1.0]
+    assert np.isinf(risk.high).all()
+
+
+def test_gi_star_under_the_null_is_standard_normal_enough() -> None:
+    centre = cells_of_points([117.5], [-3.3], 9)[0]
+    weights = disk_matrix(grid_disk(centre, 20), 1)
+    z = getis_ord_gi_star(np.random.default_rng(3).normal(size=weights.shape[0]), weights)
+    assert abs(z.mean()) < 0.05
+    assert 0.9 < z.std() < 1.1
+
+
+def test_gi_star_of_a_constant_map_is_unknown() -> None:
+    assert np.isnan(getis_ord_gi_star([2.0, 2.0, 2.0], csr_array(np.eye(3)))).all()
+
+
+def test_disk_matrix_is_the_grid_disk() -> None:
+    cells = grid_disk(cells_of_points([117.5], [-3.3], 9)[0], 3)
+    matrix = disk_matrix(cells, 1)
+    assert (matrix != matrix.T).nnz == 0
+    for i in (0, 17, 36):
+        assert sorted(np.array(cells)[matrix[[i]].nonzero()[1]]) == sorted(set(grid_disk(cells[i], 1)) & set(cells))
+
+
+def test_mann_kendall_by_hand() -> None:
+    """Four rising values: S = 6, var = 4·3·13/18 = 8.667, z = 5/2.944 = 1.698, two-sided p = 0.0894."""
+    s, p = mann_kendall_p([1, 2, 3, 4])
+    assert s == 6
+    assert p == pytest.approx(0.0894, abs=1e-3)
+    assert mann_kendall_p([5, 5, 5]) == (0, 1.0)
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=30))
+def test_mann_kendall_of_the_reverse_is_the_opposite(series: list[int]) -> None:
+    s, p = mann_kendall_p(series)
+    back, p_back = mann_kendall_p(series[::-1])
+    assert back == -s
+    assert p_back == pytest.approx(p)
