@@ -1,0 +1,1 @@
+"""Inputs of a city, read and checked once: reports, taxonomy, roads, elevation, lamps, areas."""

@@ -1,0 +1,266 @@
+"""Citizens' reports: any table of points → the columns of the contract, in CRS84 and UTC, with a quarantine.
+
+Every row of a file is either in `ReportTable.reports` or in `ReportTable.quarantine`; nothing is dropped or repaired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spatial.contracts import CATEGORIES
+from spatial.errors import InputError
+from spatial.sources.columns import Columns
+from spatial.sources.coordinates import locate, point_decimals
+from spatial.sources.formats import read_raw
+from spatial.sources.ledger import Ledger
+from spatial.sources.quarantine import BadRow, missing, quarantine_table
+from spatial.sources.taxonomy import Taxonomy
+from spatial.sources.times import parse_time
+
+TIMES = ("requested_datetime", "updated_datetime", "resolved_datetime")
+IMPLICIT = ("report_id", "lon", "lat", "category", "description", "status", *TIMES, "depth_m")
+FIELDS = (*IMPLICIT, "source")
+COLUMNS = ("report_id", "source", "category", "category_raw", "description", "status", *TIMES, "depth_m", "decimals")
+TIME_TYPE = "datetime64[ms, UTC]"
+DEPTH_UNITS: Mapping[str, float] = {"m": 1.0, "cm": 0.01}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """One file of reports and what its columns mean.
+
+    Parameters
+    ----------
+    path : file in one of `formats.POINT_FORMATS`.
+    format : "csv", "geojson" or "parquet"; default by suffix.
+    source : label of the source, the first part of every report's id; default the file's stem.
+    crs : CRS of the columns `lon` (easting) and `lat` (northing); default CRS84. A file's geometry carries its own.
+    time_zone : IANA zone of times that carry none; default the city's.
+    category : constant category, for a file without a category column.
+    depth_unit : "m" or "cm".
+    delimiter : of CSV; default "," (tab for .tsv).
+    time_format : `strptime` format, for times that are not ISO 8601 with the year first.
+    columns : contract column (one of `FIELDS`) → column of the file; `category` takes several too, of which the first
+        whose word the taxonomy knows decides. A contract column that is not named takes the file's column of exactly
+        the same name if there is one; `source` (a source per row) must be named.
+    """
+
+    path: Path
+    format: str | None = None
+    source: str | None = None
+    crs: str | None = None
+    time_zone: str | None = None
+    category: str | None = None
+    depth_unit: str = "m"
+    delimiter: str | None = None
+    time_format: str | None = None
+    columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The source's label."""
+        return self.source or self.path.stem
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReportTable:
+    """Reports of one source; `rows_in == len(reports) + len(quarantine)`.
+
+    Attributes
+    ----------
+    reports : points in EPSG:4326, longitude first, in the file's order; the index is the 1-based row of the file.
+        Columns `report_id, source, category, category_raw, description, status` (string), `requested_datetime,
+        updated_datetime, resolved_datetime` (datetime64[ms, UTC]), `depth_m` (float64, metres, ≥ 0), `decimals`
+        (int64, digits after the point of the coordinate as delivered, the larger of the two).
+    quarantine : see `quarantine.quarantine_table`.
+    rows_in : rows of the file.
+    unknown : words that the taxonomy does not know, `category` and `status`, null where it does; index as `reports`.
+    ledger : the file as delivered.
+    """
+
+    reports: gpd.GeoDataFrame
+    quarantine: pd.DataFrame
+    rows_in: int
+    unknown: pd.DataFrame
+    ledger: Ledger
+
+    @property
+    def unmapped(self) -> Mapping[str, int]:
+        """Unknown category word → number of reports, all `other`; "status:<word>" → number, all of null status."""
+        counts = Counter(self.unknown["category"].dropna())
+        counts.update(f"status:{word}" for word in self.unknown["status"].dropna())
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC") -> ReportTable:
+    """Read one file of reports; `time_zone` (IANA) is the city's, for times that carry none.
+
+    Ids are `<source>:<id>`, or, for a row without one, `<source>:<16 hex digits>` of the SHA-256 of source, time,
+    coordinate as delivered, category word, description, and an ordinal among rows that are alike in all of them.
+
+    Raises
+    ------
+    InputError
+        A setting is not valid; the file is missing, empty or unreadable as a whole; a named column is absent; the file
+        has no coordinates or no category.
+    """
+    zone = _checked_settings(source, time_zone)
+    raw = read_raw(source.path, source.format, source.delimiter)
+    columns = Columns(source.path, raw, source.columns, IMPLICIT)
+    ledger = Ledger(source.path, raw)
+    points = columns.points()
+    placed = locate(ledger, points, columns.point_names(), columns.crs(source.crs))
+    table = pd.DataFrame({"source": columns.texts("source")}, index=raw.frame.index)
+    table["source"] = table["source"].fillna(source.label)
+    unknown = _add_meanings(table, columns, source, taxonomy)
+    table["description"] = columns.texts("description")
+    for name in TIMES:
+        table[name] = _times(ledger, columns, name, zone, source.time_format)
+    late = table["resolved_datetime"] < table["requested_datetime"]
+    ledger.refuse(late, columns.name("resolved_datetime"), "resolved_before_requested", table["resolved_datetime"])
+    table["depth_m"] = _depths(ledger, columns, DEPTH_UNITS[source.depth_unit])
+    table["decimals"] = point_decimals(points)
+    table["report_id"] = _ids(table, columns.texts("report_id"), points)
+    ledger.refuse_repeats(table["report_id"], columns.name("report_id"))
+    kept = ledger.kept()
+    geometry = gpd.points_from_xy(placed.loc[kept, "lon"], placed.loc[kept, "lat"])
+    reports = gpd.GeoDataFrame(_typed(table.loc[kept]), geometry=geometry, crs="EPSG:4326")
+    return ReportTable(reports, ledger.table(table["report_id"]), raw.rows_in, unknown.loc[kept], ledger)
+
+
+def quarantine_swapped(table: ReportTable, bounds: tuple[float, float, float, float]) -> ReportTable:
+    """Move reports that lie outside `bounds`, but inside with longitude and latitude swapped, into the quarantine.
+
+    Parameters
+    ----------
+    bounds : west, south, east, north of the city in degrees, CRS84.
+    """
+    x, y = table.reports.geometry.x.to_numpy(), table.reports.geometry.y.to_numpy()
+    swapped = ~_within(x, y, bounds) & _within(y, x, bounds)
+    if not swapped.any():
+        return table
+    moved, kept = table.reports.loc[swapped], table.reports.loc[~swapped]
+    rows = table.ledger.rows(list(moved.index))
+    bad = [
+        BadRow(int(row), "geometry", "swapped", f"{point.x}, {point.y}", rows[int(row)], report_id)
+        for row, report_id, point in zip(moved.index, moved["report_id"], moved.geometry, strict=True)
+    ]
+    quarantine = pd.concat([table.quarantine, quarantine_table(table.ledger.path, bad)], ignore_index=True)
+    quarantine = quarantine.sort_values("row", kind="stable", ignore_index=True)
+    return ReportTable(kept, quarantine, table.rows_in, table.unknown.loc[kept.index], table.ledger)
+
+
+def _within(
+    x: NDArray[np.float64], y: NDArray[np.float64], bounds: tuple[float, float, float, float]
+) -> NDArray[np.bool_]:
+    west, south, east, north = bounds
+    return (west <= x) & (x <= east) & (south <= y) & (y <= north)
+
+
+def _checked_settings(source: ReportSource, time_zone: str) -> tzinfo:
+    known = ", ".join(FIELDS)
+    for name in source.columns:
+        if name not in FIELDS:
+            raise InputError(source.path, f"columns.{name}", "is not a column of reports", f"known: {known}")
+    if source.depth_unit not in DEPTH_UNITS:
+        raise InputError(source.path, "depth_unit", f"'{source.depth_unit}' is not known", 'write "m" or "cm"')
+    if source.category is not None and source.category not in CATEGORIES:
+        problem = f"'{source.category}' is not known"
+        raise InputError(source.path, "category", problem, f"known: {', '.join(CATEGORIES)}")
+    if source.category is not None and "category" in source.columns:
+        raise InputError(source.path, "category", "is both a constant and a column", "keep one of the two")
+    name = source.time_zone or time_zone
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        hint = 'write an IANA zone, e.g. "Asia/Makassar"'
+        raise InputError(source.path, "time_zone", f"'{name}' is not known", hint) from error
+
+
+def _add_meanings(table: pd.DataFrame, columns: Columns, source: ReportSource, taxonomy: Taxonomy) -> pd.DataFrame:
+    """Add category, category_raw and status to `table` (which has source); return the words that are not known."""
+    words = columns.all_texts("category")
+    if not words and source.category is None:
+        problem = "neither a column nor a constant is named"
+        raise InputError(source.path, "category", problem, 'map a column, or write category = "flood"')
+    rows = zip(*words, strict=True) if words else [()] * len(table)
+    told = [tuple(dict.fromkeys(word for word in row if word is not None)) for row in rows]
+    meanings = {key: _meaning(*key, taxonomy) for key in set(zip(told, table["source"], strict=True))}
+    found = [source.category or meanings[key] for key in zip(told, table["source"], strict=True)]
+    joined = [" / ".join(row) for row in told]
+    table["category_raw"] = pd.Series(joined, index=table.index, dtype=object).replace("", None)
+    table["category"] = [category or "other" for category in found]
+    statuses = list(zip(columns.texts("status"), table["source"], strict=True))
+    known = {key: taxonomy.status_of(*key) for key in set(statuses) if key[0] is not None}
+    table["status"] = [known.get(key) for key in statuses]
+    lost = [
+        (None if category else text or "(empty)", None if key[0] is None or known[key] else key[0])
+        for category, text, key in zip(found, joined, statuses, strict=True)
+    ]
+    return pd.DataFrame(lost, columns=["category", "status"], index=table.index, dtype=object)
+
+
+def _meaning(told: tuple[str, ...], source: str, taxonomy: Taxonomy) -> str | None:
+    """Return the category of the first word that has one; a word for `other` gives way to a later, better one."""
+    found = [category for word in told if (category := taxonomy.category_of(word, source))]
+    return next((category for category in found if category != "other"), found[0] if found else None)
+
+
+def _times(ledger: Ledger, columns: Columns, name: str, zone: tzinfo, time_format: str | None) -> pd.Series[Any]:
+    values = columns.values(name)
+    told = values[~values.map(missing).astype(bool)]
+    parsed = {value: parse_time(value, zone, time_format) for value in told.unique()}
+    moments = told.map(parsed)
+    ledger.refuse(moments.isna(), columns.name(name), "unreadable_time", told)
+    aligned = pd.Series(pd.NaT, index=values.index, dtype=TIME_TYPE)
+    readable = moments.dropna()
+    aligned.loc[readable.index] = pd.Series(list(readable), index=readable.index, dtype=TIME_TYPE)
+    return aligned
+
+
+def _depths(ledger: Ledger, columns: Columns, metres: float) -> pd.Series[float]:
+    values = columns.values("depth_m")
+    depths = pd.to_numeric(values, errors="coerce").astype("float64")
+    unread = ~values.map(missing).astype(bool) & ~np.isfinite(depths)
+    ledger.refuse(unread, columns.name("depth_m"), "not_a_number", values)
+    ledger.refuse(depths < 0, columns.name("depth_m"), "negative_depth", values)
+    return depths * metres
+
+
+def _ids(table: pd.DataFrame, given: pd.Series[Any], points: pd.DataFrame) -> list[str]:
+    """Return the id of each row; `given` is the source's own, null where it has none."""
+    times = table["requested_datetime"].dt.strftime("%Y-%m-%dT%H:%M:%S.%f").fillna("")
+    parts = zip(
+        table["source"],
+        times,
+        points["lon"].map(str),
+        points["lat"].map(str),
+        table["category_raw"].fillna(""),
+        table["description"].fillna(""),
+        strict=True,
+    )
+    ids, seen = [], Counter[tuple[str, ...]]()
+    for own, part in zip(given, parts, strict=True):
+        if own is None:
+            digest = hashlib.sha256(json.dumps([*part, seen[part]]).encode()).hexdigest()[:16]
+            seen[part] += 1
+        ids.append(f"{part[0]}:{digest if own is None else own}")
+    return ids
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    types = {name: "string" for name in COLUMNS if name not in (*TIMES, "depth_m", "decimals")}
+    return table[list(COLUMNS)].astype(types).astype({"decimals": "int64"})
