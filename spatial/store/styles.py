@@ -1,0 +1,111 @@
+"""QGIS styles (QML) of the layers, kept inside the GeoPackage so that a layer opens styled, and served beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+from spatial.contracts import CATEGORIES, CATEGORY_LABELS, SEVERITIES, Layer
+
+RGB = tuple[int, int, int]
+FLOOD: dict[str, RGB] = {"low": (158, 202, 225), "medium": (66, 146, 198), "high": (8, 69, 148)}
+LIGHTING: dict[str, RGB] = {"low": (254, 217, 118), "medium": (253, 141, 60), "high": (189, 0, 38)}
+SEVERITY_LABELS = {"low": "rendah / low", "medium": "sedang / medium", "high": "tinggi / high"}
+CATEGORY_COLOURS: dict[str, RGB] = {
+    "waste": (140, 86, 75),
+    "street_light": (230, 160, 20),
+    "flood": (31, 119, 180),
+    "drainage": (23, 190, 207),
+    "tree": (44, 160, 44),
+    "mobility": (148, 103, 189),
+    "road": (90, 90, 90),
+    "social_aid": (227, 119, 194),
+    "other": (170, 170, 170),
+}
+SCORE_STEPS: tuple[tuple[float, float, RGB], ...] = (
+    (0.0, 0.2, (247, 251, 255)),
+    (0.2, 0.4, (198, 219, 239)),
+    (0.4, 0.6, (107, 174, 214)),
+    (0.6, 0.8, (33, 113, 181)),
+    (0.8, 1.0, (8, 48, 107)),
+)
+
+
+def qml(layer: Layer) -> str:
+    """Return the QML document of a layer: its renderer, and the Indonesian title of every field as alias."""
+    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology|Fields")
+    root.append(_renderer(layer))
+    aliases = ET.SubElement(root, "aliases")
+    for index, column in enumerate(layer.columns, start=1):
+        ET.SubElement(aliases, "alias", field=column.name, index=str(index), name=column.title_id)
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(root, encoding="unicode")
+
+
+def _renderer(layer: Layer) -> ET.Element:
+    if layer.name == "flood_zones":
+        return _categories("severity", [(s, SEVERITY_LABELS[s], FLOOD[s]) for s in SEVERITIES], "fill", 180)
+    if layer.name == "lighting_zones":
+        return _categories("severity", [(s, SEVERITY_LABELS[s], LIGHTING[s]) for s in SEVERITIES], "fill", 180)
+    if layer.name == "hexagons":
+        return _graduated("flood_score", SCORE_STEPS)
+    if layer.name == "reports":
+        rows = [(c, " / ".join(CATEGORY_LABELS[c]), CATEGORY_COLOURS[c]) for c in CATEGORIES]
+        return _categories("category", rows, "marker", 220)
+    element = ET.Element("renderer-v2", type="singleSymbol", symbollevels="0", enableorderby="0", forceraster="0")
+    ET.SubElement(element, "symbols").append(_symbol("0", "line", (110, 110, 110), 255))
+    return element
+
+
+def _categories(attribute: str, rows: Sequence[tuple[str, str, RGB]], kind: str, alpha: int) -> ET.Element:
+    element = ET.Element(
+        "renderer-v2", type="categorizedSymbol", attr=attribute, symbollevels="0", enableorderby="0", forceraster="0"
+    )
+    categories, symbols = ET.SubElement(element, "categories"), ET.SubElement(element, "symbols")
+    for index, (value, label, colour) in enumerate(rows):
+        ET.SubElement(categories, "category", value=value, label=label, symbol=str(index), render="true", type="string")
+        symbols.append(_symbol(str(index), kind, colour, alpha))
+    return element
+
+
+def _graduated(attribute: str, steps: Sequence[tuple[float, float, RGB]]) -> ET.Element:
+    element = ET.Element(
+        "renderer-v2",
+        type="graduatedSymbol",
+        attr=attribute,
+        graduatedMethod="GraduatedColor",
+        symbollevels="0",
+        enableorderby="0",
+        forceraster="0",
+    )
+    ranges, symbols = ET.SubElement(element, "ranges"), ET.SubElement(element, "symbols")
+    for index, (low, high, colour) in enumerate(steps):
+        ET.SubElement(
+            ranges,
+            "range",
+            lower=f"{low:.15f}",
+            upper=f"{high:.15f}",
+            label=f"{low:g} – {high:g}",
+            symbol=str(index),
+            render="true",
+        )
+        symbols.append(_symbol(str(index), "fill", colour, 180))
+    return element
+
+
+_LAYER_CLASS = {"fill": "SimpleFill", "line": "SimpleLine", "marker": "SimpleMarker"}
+
+
+def _symbol(name: str, kind: str, colour: RGB, alpha: int) -> ET.Element:
+    symbol = ET.Element("symbol", name=name, type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
+    layer = ET.SubElement(symbol, "layer", {"class": _LAYER_CLASS[kind], "enabled": "1", "locked": "0", "pass": "0"})
+    paint = ",".join(map(str, (*colour, alpha)))
+    for key, value in _properties(kind, paint).items():
+        ET.SubElement(layer, "prop", k=key, v=value)
+    return symbol
+
+
+def _properties(kind: str, paint: str) -> dict[str, str]:
+    if kind == "line":
+        return {"line_color": paint, "line_width": "0.26", "line_width_unit": "MM", "line_style": "solid"}
+    outline = {"outline_color": "60,60,60,200", "outline_width": "0.2", "outline_style": "solid"}
+    return outline | {"color": paint} | ({"size": "1.6", "name": "circle"} if kind == "marker" else {"style": "solid"})

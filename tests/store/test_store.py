@@ -1,0 +1,251 @@
+"""The store: layers that come back as they went in, versions that are whole, live tables that lose nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spatial.contracts import FLOOD_ZONES, REPORTS, checked
+from spatial.errors import ContractError, NotFoundError, StoreError
+from spatial.store.geopackage import content_hash, read_layer, read_members, write_layers
+from spatial.store.live import LiveTables
+from spatial.store.versions import MANIFEST_FILE, Versions
+
+NO_MEMBERS = pd.DataFrame({"zone_id": [], "member": []})
+
+
+def reports(ids: list[str], **columns: object) -> gpd.GeoDataFrame:
+    given_columns = {"source": "x", "category": "flood"} | columns
+    return gpd.GeoDataFrame(
+        {"report_id": ids} | given_columns,
+        crs="EPSG:4326",
+        geometry=shapely.points([(100.0 + i, -3.0) for i in range(len(ids))]),
+    )
+
+
+def test_a_layer_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    table = reports(
+        ["b", "a"],
+        description=["<banjir> & 'hujan' 🌧", None],
+        depth_m=[0.5, None],
+        requested_datetime=pd.to_datetime(["2020-01-01T00:00:00.123Z", None], utc=True),
+    )
+    members = pd.DataFrame({"zone_id": ["z"], "member": ["m"]})
+    write_layers(tmp_path / "a.gpkg", {REPORTS: table}, members)
+    back = read_layer(tmp_path / "a.gpkg", "reports")
+    assert list(back.columns) == [*REPORTS.names, "geometry"]
+    assert back["report_id"].tolist() == ["a", "b"]
+    assert back["description"].iloc[1] == "<banjir> & 'hujan' 🌧"
+    assert back.geometry.iloc[0].equals(shapely.Point(101, -3))
+    assert back["requested_datetime"].iloc[1] == pd.Timestamp("2020-01-01T00:00:00.123Z")
+    assert read_members(tmp_path / "a.gpkg").to_dict("list") == {"zone_id": ["z"], "member": ["m"]}
+    with pytest.raises(NotFoundError, match=r"none\.gpkg"):
+        read_layer(tmp_path / "none.gpkg", "reports")
+
+
+def test_equal_tables_give_equal_bytes_whatever_their_order(tmp_path: Path) -> None:
+    table = reports(["a", "b", "c"], depth_m=[1.0, 2.0, None])
+    for name, rows in (("one", table), ("two", table.iloc[::-1])):
+        write_layers(tmp_path / f"{name}.gpkg", {REPORTS: rows}, NO_MEMBERS)
+    one, two = ((tmp_path / f"{n}.gpkg").read_bytes() for n in ("one", "two"))
+    assert hashlib.sha256(one).digest() == hashlib.sha256(two).digest()
+
+
+def test_the_file_is_a_geopackage_1_3_with_rtree_styles_and_id_index(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpkg"
+    write_layers(
+        path,
+        {
+            REPORTS: reports(["a"]),
+            FLOOD_ZONES: gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs="EPSG:4326").assign(
+                zone_type=[], severity=[], version=[]
+            ),
+        },
+        NO_MEMBERS,
+    )
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == 10300
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        styles = dict(connection.execute("SELECT f_table_name, styleQML FROM layer_styles").fetchall())
+        contents = {row[0] for row in connection.execute("SELECT table_name FROM gpkg_contents")}
+    assert {"rtree_reports_geom", "rtree_flood_zones_geom", "reports_id", "flood_zones_id"} <= names
+    assert contents == {"reports", "flood_zones", "zone_members", "layer_styles"}
+    assert 'attr="severity"' in styles["flood_zones"]
+
+
+def test_content_hash_sees_every_column_but_version_and_change() -> None:
+    zone = gpd.GeoDataFrame(
+        {"zone_id": ["z"], "zone_type": "flood", "severity": "low", "version": "1", "change": "new"},
+        geometry=[shapely.MultiPolygon([shapely.box(0, 0, 1, 1)])],
+        crs="EPSG:4326",
+    )
+    same = content_hash(FLOOD_ZONES, zone)
+    assert content_hash(FLOOD_ZONES, zone.assign(version="2", change="unchanged")) == same
+    assert content_hash(FLOOD_ZONES, zone.assign(severity="high")) != same
+    assert content_hash(FLOOD_ZONES, zone.assign(score=0.5)) != same
+    assert content_hash(FLOOD_ZONES, zone.set_geometry([shapely.MultiPolygon([shapely.box(0, 0, 1, 2)])])) != same
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"category": "fire"}, "category has values outside"),
+        ({"depth_m": -1.0}, "depth_m has -1.0, below 0"),
+        ({"report_id": "a"}, "ids repeat"),
+        ({"source": None}, "source has 2 nulls"),
+        ({"colour": "red"}, "unknown columns"),
+        ({"depth_m": float("inf")}, "depth_m is not finite"),
+    ],
+)
+def test_a_table_that_breaks_its_contract_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        checked(REPORTS, reports(["a", "b"]).assign(**change))
+
+
+def test_a_table_in_another_crs_is_refused() -> None:
+    with pytest.raises(ContractError, match="CRS is"):
+        checked(REPORTS, reports(["a"]).to_crs(3857))
+    with pytest.raises(ContractError, match="geometry is"):
+        checked(
+            FLOOD_ZONES,
+            gpd.GeoDataFrame(
+                {"zone_id": ["z"], "zone_type": "flood", "severity": "low", "version": "v"},
+                geometry=[shapely.box(0, 0, 1, 1)],
+                crs="EPSG:4326",
+            ),
+        )
+
+
+def stage(versions: Versions, text: str) -> Path:
+    staged = versions.staging()
+    (staged / MANIFEST_FILE).write_text(f'{{"previous": null, "text": "{text}"}}')
+    return staged
+
+
+def test_publish_rollback_prune(tmp_path: Path) -> None:
+    versions = Versions(tmp_path / "var")
+    assert versions.current() is None
+    with versions.locked():
+        for name in ("v1", "v2", "v3", "v4"):
+            assert versions.publish(stage(versions, name), name).id == name
+        versions.serve("v1")
+        assert versions.current().id == "v1"
+        assert [v.id for v, _ in versions.all()] == ["v1", "v2", "v3", "v4"]
+        assert versions.prune(1) == ["v2", "v3"]
+        assert sorted(p.name for p in (tmp_path / "var/versions").iterdir()) == ["v1", "v4"]
+        with pytest.raises(NotFoundError, match="v2"):
+            versions.serve("v2")
+        with pytest.raises(NotFoundError, match=r"\.\./v1"):
+            versions.get("../v1")
+    assert versions.current().manifest["text"] == "v1"
+
+
+def test_a_version_that_is_there_already_is_kept_and_served(tmp_path: Path) -> None:
+    versions = Versions(tmp_path / "var")
+    with versions.locked():
+        versions.publish(stage(versions, "first"), "v1")
+        assert versions.publish(stage(versions, "second"), "v1").manifest["text"] == "first"
+
+
+def test_leftovers_of_a_killed_run_go_and_a_lost_version_is_said(tmp_path: Path) -> None:
+    versions = Versions(tmp_path / "var")
+    left = tmp_path / "var/versions/.staging-1"
+    left.mkdir(parents=True)
+    with versions.locked():
+        versions.publish(stage(versions, "a"), "v1")
+    assert not left.exists()
+    (tmp_path / "var/versions/v1" / MANIFEST_FILE).unlink()
+    with pytest.raises(StoreError, match="not there"):
+        versions.current()
+
+
+def test_two_runs_of_one_city_are_refused(tmp_path: Path) -> None:
+    versions = Versions(tmp_path / "var")
+    with versions.locked(), pytest.raises(StoreError, match="another run"), Versions(tmp_path / "var").locked():
+        pass
+
+
+def delivered(ids: list[str], **columns: object) -> gpd.GeoDataFrame:
+    empty = {name: None for name in ("category_raw", "description", "status", "updated_datetime", "resolved_datetime")}
+    times = pd.to_datetime(["2024-05-06T07:08:09.010Z"] * len(ids), utc=True)
+    return reports(ids, **(empty | {"requested_datetime": times, "depth_m": 0.25, "decimals": 5} | columns))
+
+
+def test_live_reports_are_upserted_by_id_and_edits_win(tmp_path: Path) -> None:
+    path = tmp_path / "live.gpkg"
+    with LiveTables.opened(path) as live:
+        first = live.upsert(delivered(["a", "b", "c"]), "x.csv", False)
+        assert (first.new, first.changed, first.unchanged) == (3, 0, 0)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE reports SET origin = 'api', category = 'road' WHERE report_id = 'a'")
+        connection.execute("UPDATE reports SET origin = 'api', deleted = 1 WHERE report_id = 'b'")
+    with LiveTables.opened(path) as live:
+        again = live.upsert(delivered(["a", "b", "d"], depth_m=0.5), "x.csv", False)
+        assert (again.new, again.changed, again.unchanged, again.edited, again.missing) == (1, 0, 0, 2, 1)
+        table = live.snapshot().set_index("report_id")
+    assert table.index.tolist() == ["a", "c", "d"]
+    assert table["category"].tolist() == ["road", "flood", "flood"]
+    assert table["requested_datetime"].iloc[0] == pd.Timestamp("2024-05-06T07:08:09.010Z")
+    assert table.geometry.iloc[1].equals(shapely.Point(102, -3))
+    with LiveTables.opened(path) as live:
+        live.upsert(delivered(["d"], depth_m=0.5), "x.csv", True)
+        assert live.snapshot()["report_id"].tolist() == ["a", "d"]
+
+
+def test_an_error_leaves_the_live_tables_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "live.gpkg"
+
+    def interrupted() -> None:
+        with LiveTables.opened(path) as live:
+            live.upsert(delivered(["a"]), "x.csv", False)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
+    with LiveTables.opened(path) as live:
+        assert live.snapshot().empty
+
+
+def test_quarantine_is_kept_and_gdal_reads_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "live.gpkg"
+    rows = pd.DataFrame(
+        [
+            {
+                "file": "x.csv",
+                "row": 7,
+                "report_id": None,
+                "field": "lat",
+                "reason": "missing",
+                "value": None,
+                "raw": "{}",
+            }
+        ]
+    )
+    with LiveTables.opened(path) as live:
+        live.upsert(delivered(["a"]), "x.csv", False)
+        live.replace_quarantine(rows)
+        live.replace_quarantine(rows)
+    table = gpd.read_file(path, layer="quarantine")
+    assert table[["file", "row", "field", "reason"]].to_numpy().tolist() == [["x.csv", 7, "lat", "missing"]]
+    assert gpd.read_file(path, layer="reports").geometry.iloc[0].equals(shapely.Point(100, -3))
+
+
+texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=20)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(texts.filter(bool), texts, min_size=1, max_size=8))
+def test_any_text_survives_the_live_tables(tmp_path_factory: pytest.TempPathFactory, rows: dict[str, str]) -> None:
+    path = tmp_path_factory.mktemp("live") / "live.gpkg"
+    with LiveTables.opened(path) as live:
+        live.upsert(delivered(list(rows), description=list(rows.values())), "x.csv", False)
+        table = live.snapshot()
+    assert dict(zip(table["report_id"], table["description"], strict=True)) == rows
