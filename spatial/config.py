@@ -1,0 +1,264 @@
+"""`city.toml` as typed, frozen settings, composed of the parameter dataclasses that live beside their methods.
+
+An unknown key, a wrong type or an impossible value is refused with the file, the key, and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from spatial.errors import InputError
+from spatial.flood.evidence import EvidenceParameters
+from spatial.flood.susceptibility import SusceptibilityParameters
+from spatial.flood.terrain import TerrainParameters
+from spatial.flood.zones import FloodZoneParameters
+from spatial.lighting.outages import OutageParameters
+from spatial.sources.areas import AdminSource
+from spatial.sources.cleaning import CleaningParameters
+from spatial.sources.elevation import ElevationSource
+from spatial.sources.lamps import LampSource
+from spatial.sources.reports import ReportSource
+from spatial.sources.roads import RoadSource
+
+FILE_NAME = "city.toml"
+_ANY_SIGN = ("sea_level_m", "twi_low", "twi_high")
+_NOT_ZERO = (
+    "slope_floor_deg", "hand_dry_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
+    "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_hand", "default_factor",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """Table `[city]`: what the city is called and how it is cut into cells."""
+
+    name: str
+    resolution: int = 9
+    time_zone: str = "UTC"
+    synthetic: bool = False
+    seed: int = 1
+    as_of: datetime | None = None
+    taxonomy: Path | None = None
+    attribution: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Table `[area]`: exactly one of a boundary file, a bounding box (west, south, east, north), or an input's hull."""
+
+    file: Path | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    hull_of: Literal["reports", "roads"] | None = None
+    buffer_m: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ElevationParameters:
+    """Table `[terrain_window]`: how much elevation around the area is used, how much of the area must be covered."""
+
+    margin_m: float = 5000.0
+    min_coverage: float = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `city.toml`; paths are absolute. `folder` is the city's folder."""
+
+    folder: Path = field(metadata={"key": False})
+    city: City
+    area: Area
+    reports: tuple[ReportSource, ...] = ()
+    roads: tuple[RoadSource, ...] = ()
+    elevation: tuple[ElevationSource, ...] = ()
+    lamps: tuple[LampSource, ...] = ()
+    admin_areas: tuple[AdminSource, ...] = ()
+    cleaning: CleaningParameters = field(default_factory=CleaningParameters)
+    terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
+    terrain: TerrainParameters = field(default_factory=TerrainParameters)
+    susceptibility: SusceptibilityParameters = field(default_factory=SusceptibilityParameters)
+    evidence: EvidenceParameters = field(default_factory=EvidenceParameters)
+    flood_zones: FloodZoneParameters = field(default_factory=FloodZoneParameters)
+    lighting: OutageParameters = field(default_factory=OutageParameters)
+
+    @property
+    def var(self) -> Path:
+        """Folder of everything that Hexakota writes for this city."""
+        return self.folder / "var"
+
+    @property
+    def file(self) -> Path:
+        """The settings file itself."""
+        return self.folder / FILE_NAME
+
+
+def load_settings(city: Path) -> Settings:
+    """Read a city's settings.
+
+    Parameters
+    ----------
+    city : the city's folder, or its `city.toml`.
+
+    Raises
+    ------
+    InputError
+        The file is missing or not TOML, a key is unknown (the nearest valid one is named), a value has the wrong type
+        or cannot be, or an input file is missing.
+    """
+    path = (city if city.suffix == ".toml" else city / FILE_NAME).absolute()
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(path, "file", "not found", "`hexakota init DIR` writes a commented one") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, "file", f"not valid TOML ({error})", "correct that line") from error
+    settings = _Reader(path).build(Settings, raw, "", {"folder": path.parent})
+    _check(path, settings)
+    return typing.cast(Settings, settings)
+
+
+def parameters(settings: Settings) -> dict[str, Any]:
+    """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
+    names = ("cleaning", "terrain_window", "terrain", "susceptibility", "evidence", "flood_zones", "lighting")
+    return {name: dataclasses.asdict(getattr(settings, name)) for name in names}
+
+
+def _check(path: Path, settings: Settings) -> None:
+    city, area = settings.city, settings.area
+    if not 0 <= city.resolution <= 15:
+        raise InputError(path, "city.resolution", f"{city.resolution} is not in 0–15", "9 suits a city")
+    try:
+        ZoneInfo(city.time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InputError(
+            path, "city.time_zone", f"{city.time_zone!r} is not an IANA time zone", "for example Asia/Makassar"
+        ) from error
+    if sum(choice is not None for choice in (area.file, area.bbox, area.hull_of)) != 1:
+        raise InputError(path, "area", "expected exactly one of file, bbox, hull_of", "keep one of them")
+    if area.bbox is not None:
+        _check_bbox(path, area.bbox)
+    if area.hull_of is not None and not getattr(settings, area.hull_of):
+        raise InputError(
+            path, "area.hull_of", f"the city has no {area.hull_of}", f"name an input under [[{area.hull_of}]]"
+        )
+    _check_files(path, settings)
+    _check_parameters(path, settings)
+
+
+def _check_parameters(path: Path, settings: Settings) -> None:
+    """Refuse method parameters that cannot be: not finite, negative, or zero where something is divided by them."""
+    for table, values in parameters(settings).items():
+        for name, value in values.items():
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, str) or name in _ANY_SIGN:
+                    continue
+                if not 0 <= number < float("inf") or (number == 0 and name in _NOT_ZERO):
+                    least = "above 0" if name in _NOT_ZERO else "0 or more"
+                    raise InputError(path, f"{table}.{name}", f"{number} is not {least}", "see docs/city-toml.md")
+
+
+def _check_files(path: Path, settings: Settings) -> None:
+    city, area = settings.city, settings.area
+    for kind in ("reports", "roads", "elevation", "lamps", "admin_areas"):
+        for index, source in enumerate(getattr(settings, kind)):
+            if not source.path.exists():
+                raise InputError(path, f"{kind}[{index}].path", f"no such file: {source.path}", "correct the path")
+    for key, file in (("area.file", area.file), ("city.taxonomy", city.taxonomy)):
+        if file is not None and not file.is_file():
+            raise InputError(path, key, f"no such file: {file}", "correct the path")
+
+
+def _check_bbox(path: Path, bbox: tuple[float, float, float, float]) -> None:
+    west, south, east, north = bbox
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise InputError(path, "area.bbox", f"{list(bbox)} is not [west, south, east, north] in degrees", "correct it")
+
+
+class _Reader:
+    """Builds dataclasses from TOML values, checking every key and type."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def build(self, kind: type[Any], raw: Any, key: str, given: Mapping[str, Any]) -> Any:
+        if not isinstance(raw, dict):
+            raise self._wrong(key, raw, "a table")
+        fields = {f.name: f for f in dataclasses.fields(kind) if f.metadata.get("key", True)}
+        for name in raw:
+            if name not in fields:
+                raise self._unknown(key, name, list(fields))
+        hints = typing.get_type_hints(kind)
+        values = {name: self.value(hints[name], raw[name], f"{key}.{name}".lstrip(".")) for name in raw}
+        missing = [
+            n
+            for n, f in fields.items()
+            if n not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        ]
+        if missing:
+            raise InputError(self.path, f"{key}.{missing[0]}".lstrip("."), "missing", "add it")
+        return kind(**given, **values)
+
+    def value(self, hint: Any, raw: Any, key: str) -> Any:
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin in (typing.Union, types.UnionType):
+            return self._union([a for a in arguments if a is not type(None)], raw, key)
+        if origin is Literal:
+            if raw not in arguments:
+                raise self._wrong(key, raw, "one of " + ", ".join(map(repr, arguments)))
+            return raw
+        if origin is tuple:
+            return self._tuple(arguments, raw, key)
+        if dataclasses.is_dataclass(hint):
+            return self.build(typing.cast(type[Any], hint), raw, key, {})
+        if origin is not None and issubclass(origin, Mapping):
+            if not isinstance(raw, dict):
+                raise self._wrong(key, raw, "a table")
+            return {name: self.value(arguments[1], item, f"{key}.{name}") for name, item in raw.items()}
+        return self._plain(hint, raw, key)
+
+    def _union(self, choices: list[Any], raw: Any, key: str) -> Any:
+        if isinstance(raw, list):
+            choices = [c for c in choices if typing.get_origin(c) is tuple] or choices
+        else:
+            choices = [c for c in choices if typing.get_origin(c) is not tuple] or choices
+        return self.value(choices[0], raw, key)
+
+    def _tuple(self, arguments: tuple[Any, ...], raw: Any, key: str) -> tuple[Any, ...]:
+        if not isinstance(raw, list):
+            raise self._wrong(key, raw, "a list")
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(self.value(arguments[0], item, f"{key}[{i}]") for i, item in enumerate(raw))
+        if len(raw) != len(arguments):
+            raise self._wrong(key, raw, f"a list of {len(arguments)} values")
+        return tuple(self.value(a, item, f"{key}[{i}]") for i, (a, item) in enumerate(zip(arguments, raw, strict=True)))
+
+    def _plain(self, hint: Any, raw: Any, key: str) -> Any:
+        if hint is Path and isinstance(raw, str):
+            return (self.path.parent / raw).resolve()
+        if hint is float and isinstance(raw, (int, float)) and not isinstance(raw, bool):
+            return float(raw)
+        if hint is datetime and isinstance(raw, datetime):
+            if raw.tzinfo is None:
+                raise self._wrong(key, raw, "a time with an offset, such as 2025-01-31T00:00:00Z")
+            return raw.astimezone(UTC)
+        if hint in (int, bool, str) and type(raw) is hint:
+            return raw
+        raise self._wrong(key, raw, getattr(hint, "__name__", str(hint)))
+
+    def _wrong(self, key: str, raw: Any, expected: str) -> InputError:
+        return InputError(self.path, key, f"{raw!r} is not {expected}", "correct the value")
+
+    def _unknown(self, key: str, name: str, valid: list[str]) -> InputError:
+        near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+        where = f"[{key}]" if key else "the file"
+        hint = f"did you mean {near[0]!r}?" if near else f"valid names are {', '.join(valid)}"
+        return InputError(self.path, f"{key}.{name}".lstrip("."), f"unknown key in {where}", hint)

@@ -1,0 +1,129 @@
+"""A run from a city's inputs to a published version: the only place that knows the whole order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from spatial.charts import zone_map
+from spatial.config import Settings, load_settings
+from spatial.contracts import Progress, Silent
+from spatial.errors import StoreError
+from spatial.pipeline.analysis import analyse_city, to_city_plane
+from spatial.pipeline.inputs import Inputs, read_inputs
+from spatial.pipeline.manifest import build_manifest, fingerprint, known_facts, version_id
+from spatial.pipeline.reports import place_reports
+from spatial.store.geopackage import read_members, write_layers
+from spatial.store.live import LiveTables, Upsert
+from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to: the served version, and whether this run published it (False: nothing had changed)."""
+
+    version: Version
+    published: bool
+
+
+def run(city: Path, progress: Progress | None = None, *, force: bool = False, drop_missing: bool = False) -> Outcome:
+    """Run a city: read its inputs, compute every layer, publish a version.
+
+    Parameters
+    ----------
+    city : the city's folder or its `city.toml`.
+    force : publish although nothing has changed.
+    drop_missing : forget reports that an earlier run read from a file which no longer holds them.
+
+    Raises
+    ------
+    InputError
+        An input or a setting cannot be used.
+    StoreError
+        Another run of the city is under way, or its store cannot be written.
+    """
+    progress = progress or Silent()
+    settings = load_settings(city)
+    versions = Versions(settings.var)
+    with versions.locked():
+        inputs = read_inputs(settings, progress)
+        progress.stage("live", "Menyimpan laporan / storing reports")
+        upserts, snapshot = _store_reports(settings, inputs, drop_missing)
+        served = _served(versions, progress)
+        snapshot_sha256 = hashlib.sha256(snapshot.to_csv(index=False).encode()).hexdigest()
+        print_of_inputs = fingerprint(settings, inputs, snapshot_sha256)
+        if served is not None and not force and served.manifest["fingerprint"] == print_of_inputs:
+            progress.note("Tidak ada yang berubah; tidak ada versi baru / nothing has changed; nothing is published")
+            return Outcome(served, published=False)
+        previous = None if served is None else served.id
+        ids = {
+            "version": version_id(print_of_inputs, previous),
+            "previous": previous,
+            "fingerprint": print_of_inputs,
+            "snapshot_sha256": snapshot_sha256,
+        }
+        version = _compute_and_publish(settings, inputs, snapshot, upserts, served, ids, versions, progress)
+        return Outcome(version, published=True)
+
+
+def _store_reports(
+    settings: Settings, inputs: Inputs, drop_missing: bool
+) -> tuple[dict[str, Upsert], gpd.GeoDataFrame]:
+    with LiveTables.opened(settings.var / "live.gpkg") as live:
+        upserts = {name: live.upsert(table.reports, name, drop_missing) for name, table in inputs.reports.items()}
+        live.replace_quarantine(inputs.quarantine)
+        return upserts, live.snapshot()
+
+
+def _served(versions: Versions, progress: Progress) -> Version | None:
+    try:
+        return versions.current()
+    except StoreError as error:
+        progress.note(f"{error}; this run starts without a previous version")
+        return None
+
+
+def _compute_and_publish(
+    settings: Settings,
+    inputs: Inputs,
+    snapshot: gpd.GeoDataFrame,
+    upserts: dict[str, Upsert],
+    served: Version | None,
+    ids: dict[str, Any],
+    versions: Versions,
+    progress: Progress,
+) -> Version:
+    progress.stage("grid", "Menempatkan laporan dan jalan / placing reports and roads")
+    plane = to_city_plane(inputs)
+    placed = place_reports(snapshot, inputs, plane.roads, settings)
+    previous = pd.DataFrame({"zone_id": [], "member": []}, dtype=str) if served is None else read_members(served.layers)
+    result = analyse_city(inputs, plane, placed, previous, str(ids["version"]), settings, progress)
+    known = known_facts(settings, inputs, plane, placed, result)
+    manifest = build_manifest(settings, inputs, placed, result, known, upserts, ids)
+    for row in manifest["left_out"]:
+        progress.note(f"{row['id']} / {row['en']}")
+    progress.stage("write", "Menulis versi / writing the version")
+    staged = versions.staging()
+    write_layers(staged / LAYERS_FILE, result.layers, result.members)
+    (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    zone_map(
+        staged / MAP_FILE,
+        {layer.name: table for layer, table in result.layers.items()},
+        _title(manifest["city"]),
+        "; ".join(settings.city.attribution),
+    )
+    progress.stage("publish", "Menerbitkan / publishing")
+    version = versions.publish(staged, str(ids["version"]))
+    progress.stage("done", "Selesai / done")
+    return version
+
+
+def _title(city: dict[str, Any]) -> str:
+    synthetic = "[SINTETIS / SYNTHETIC] " if city["synthetic"] else ""
+    return f"{synthetic}{city['name']}\nzona banjir dan zona PJU padam / flood and lighting-outage zones"

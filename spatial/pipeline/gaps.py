@@ -1,0 +1,289 @@
+"""What a version does not know and why: a reason per column that holds nulls, and what was left out of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+
+from spatial.contracts import Layer
+
+Text = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the city's inputs give: the facts that decide which columns can be filled."""
+
+    reports: bool
+    flood_incidents: int
+    lighting_incidents: int
+    times: bool
+    background: bool
+    terrain_leads: bool
+    elevation: bool
+    roads: bool
+    road_classes: bool
+    lit: bool
+    lamps: bool
+    kelurahan: bool
+    kecamatan: bool
+
+
+def text(indonesian: str, english: str) -> Text:
+    """Return a bilingual text."""
+    return {"id": indonesian, "en": english}
+
+
+_TERRAIN = (
+    "elevation_mean_m",
+    "elevation_min_m",
+    "slope_mean_deg",
+    "hand_mean_m",
+    "hand_min_m",
+    "twi_mean",
+    "depression_depth_max_m",
+    "flood_susceptibility",
+    "flood_susceptibility_max",
+    "susceptibility_mean",
+)
+_NO_ELEVATION = text("kota ini tidak punya data elevasi", "the city has no elevation data")
+_NO_REPORTS = text("kota ini tidak punya laporan", "the city has no reports")
+_NO_ROADS = text("kota ini tidak punya data jalan", "the city has no roads")
+_NO_CLASSES = text("data jalan tanpa kelas jalan", "the roads carry no class")
+_NO_LIT = text("data jalan tanpa atribut penerangan (lit)", "the roads carry no lighting attribute (lit)")
+_NO_LAMPS = text("tidak ada inventaris lampu", "there is no lamp inventory")
+_NO_TIMES = text("laporan tanpa waktu", "the reports carry no time")
+_FEW = text("terlalu sedikit kejadian (kurang dari 30)", "too few incidents (fewer than 30)")
+
+Rule = tuple[tuple[str, ...], Callable[[Known], bool], Text]
+_RULES: tuple[Rule, ...] = (
+    (
+        ("p_value",),
+        lambda k: True,
+        text("belum dihitung: perlu pemindaian ruang-waktu", "not computed yet: it needs a space-time scan"),
+    ),
+    (
+        ("depression_frequency",),
+        lambda k: True,
+        text(
+            "belum dihitung: perlu simulasi galat elevasi", "not computed yet: it needs a simulation of elevation error"
+        ),
+    ),
+    (
+        ("rain_to_fill_mm",),
+        lambda k: True,
+        text(
+            "belum dihitung: perlu volume dan daerah tangkapan cekungan",
+            "not computed yet: it needs volume and catchment of depressions",
+        ),
+    ),
+    (
+        ("silence",),
+        lambda k: True,
+        text("belum dihitung: perlu model kebiasaan melapor", "not computed yet: it needs a model of reporting"),
+    ),
+    (
+        ("cause", "cause_probability", "panel_id"),
+        lambda k: True,
+        text(
+            "belum dihitung: perlu uji satu panel atau kerusakan sendiri-sendiri",
+            "not computed yet: it needs the test of one circuit against independent failures",
+        ),
+    ),
+    (_TERRAIN, lambda k: not k.elevation, _NO_ELEVATION),
+    (
+        ("hand_mean_m", "hand_min_m"),
+        lambda k: True,
+        text(
+            "laut, tanpa data elevasi, atau aliran keluar dari data elevasi sebelum bertemu saluran",
+            "sea, no elevation data, or the flow leaves the elevation before it meets drainage",
+        ),
+    ),
+    (_TERRAIN, lambda k: True, text("laut atau tanpa data elevasi di sini", "sea, or no elevation data here")),
+    (
+        ("flood_score", "flood_class"),
+        lambda k: not k.elevation and not k.reports,
+        text("tanpa elevasi dan tanpa laporan tidak ada skor", "without elevation and reports there is no score"),
+    ),
+    (
+        ("flood_score", "flood_class"),
+        lambda k: True,
+        text("laut atau tanpa data elevasi di sini", "sea, or no elevation data here"),
+    ),
+    (
+        ("lighting_score", "lighting_class"),
+        lambda k: k.reports and k.lighting_incidents == 0,
+        text("tidak ada laporan PJU yang terbuka", "there are no open street-light reports"),
+    ),
+    (("lighting_gi_z", "lighting_gi_q"), lambda k: k.reports and k.lighting_incidents < 30, _FEW),
+    (("flood_gi_z", "flood_gi_q"), lambda k: k.reports and k.flood_incidents < 30, _FEW),
+    (
+        (
+            "reports_",
+            "incidents_",
+            "exposure",
+            "report_rate",
+            "flood_evidence",
+            "flood_gi",
+            "lighting_gi",
+            "lighting_score",
+            "lighting_class",
+        ),
+        lambda k: not k.reports,
+        _NO_REPORTS,
+    ),
+    (("report_rate",), lambda k: not k.roads, _NO_ROADS),
+    (("report_rate",), lambda k: True, text("sel tanpa jalan", "the cell has no road")),
+    (
+        ("road_length_m", "road_length_major_m", "lit_road_length_m", "road_id", "road_distance_m"),
+        lambda k: not k.roads,
+        _NO_ROADS,
+    ),
+    (("road_length_major_m", "highway"), lambda k: not k.road_classes, _NO_CLASSES),
+    (("lit_road_length_m", "lit"), lambda k: not k.lit, _NO_LIT),
+    (("lit",), lambda k: True, text("jalan ini tanpa atribut penerangan", "this road carries no lighting attribute")),
+    (("name",), lambda k: True, text("sumber tidak memberi nama", "the source gives no name")),
+    (("lamps_total", "lamps_affected"), lambda k: not k.lamps, _NO_LAMPS),
+    (("kelurahan",), lambda k: not k.kelurahan, text("batas kelurahan tidak diberikan", "no kelurahan boundaries")),
+    (("kecamatan",), lambda k: not k.kecamatan, text("batas kecamatan tidak diberikan", "no kecamatan boundaries")),
+    (
+        ("area_id",),
+        lambda k: not (k.kelurahan or k.kecamatan),
+        text("batas wilayah tidak diberikan", "no administrative boundaries"),
+    ),
+    (
+        ("kelurahan", "kecamatan", "area_id"),
+        lambda k: True,
+        text("di luar semua batas wilayah", "outside all administrative boundaries"),
+    ),
+    (("requested_datetime", "first_report", "last_report", "trend"), lambda k: k.reports and not k.times, _NO_TIMES),
+    (("first_report", "last_report"), lambda k: True, text("zona tanpa laporan", "the zone has no reports")),
+    (("trend",), lambda k: True, text("kurang dari enam bulan laporan", "fewer than six months of reports")),
+    (
+        (
+            "requested_datetime",
+            "updated_datetime",
+            "resolved_datetime",
+            "depth_m",
+            "status",
+            "description",
+            "category_raw",
+            "highway",
+        ),
+        lambda k: True,
+        text("sumber tidak memberikannya", "the source does not give it"),
+    ),
+    (("quality",), lambda k: True, text("tanpa catatan", "no flag applies")),
+    (("duplicate_of",), lambda k: True, text("bukan duplikat", "not a duplicate")),
+    (
+        ("incident_id",),
+        lambda k: True,
+        text(
+            "tidak dihitung: di luar wilayah atau lokasi bawaan",
+            "not counted: outside the area or on a default location",
+        ),
+    ),
+    (("flood_zone_ids", "lighting_zone_ids"), lambda k: True, text("tidak memotong zona", "crosses no zone")),
+    (("explanation_",), lambda k: True, text("tidak ada skor untuk dijelaskan", "there is no score to explain")),
+)
+
+
+def null_reasons(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> dict[str, Text]:
+    """Return the reason for every column of a layer that holds a null (or is missing from the table).
+
+    A layer without features gives the reasons of the columns that the city could not fill.
+    """
+    empty = [
+        c.name
+        for c in layer.columns
+        if c.name not in table or (table[c.name].isna().any() if len(table) else c.nullable)
+    ]
+    reasons = {name: reason(name, known) for name in empty}
+    return {name: told for name, told in reasons.items() if told is not None}
+
+
+def reason(column: str, known: Known) -> Text | None:
+    """Return why a column holds nulls in a city that knows this much; None where no rule speaks of it."""
+    for names, applies, told in _RULES:
+        if any(
+            column == name
+            or (name.endswith("_") and column.startswith(name))
+            or (name in ("exposure", "flood_evidence", "flood_gi", "lighting_gi") and column.startswith(name))
+            for name in names
+        ) and applies(known):
+            return told
+    return None
+
+
+def left_out(known: Known, facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what the run had to do without, one bilingual sentence each, with a stable code."""
+    edge = float(facts.get("catchment_touches_edge_share", 0.0))
+    rows: list[tuple[bool, str, str, str]] = [
+        (
+            not known.elevation,
+            "no_elevation",
+            "Tanpa data elevasi: zona banjir hanya dari laporan warga.",
+            "No elevation: flood zones come from citizens' reports alone.",
+        ),
+        (
+            not known.reports,
+            "no_reports",
+            "Tanpa laporan: zona banjir hanya dari medan, zona PJU tidak ada.",
+            "No reports: flood zones come from terrain alone, and there are no lighting zones.",
+        ),
+        (
+            known.terrain_leads,
+            "few_flood_reports",
+            f"Hanya {known.flood_incidents} kejadian banjir: skor dan zona banjir ditentukan oleh medan.",
+            f"Only {known.flood_incidents} flood incidents: flood score and zones are led by terrain.",
+        ),
+        (
+            known.reports and not known.background,
+            "no_background",
+            "Tanpa laporan kategori lain: bukti banjir tidak dikoreksi terhadap kebiasaan melapor.",
+            "No reports of other categories: flood evidence is not corrected for reporting.",
+        ),
+        (
+            known.reports and not known.times,
+            "no_times",
+            "Laporan tanpa waktu: status menentukan mana yang terbuka, tren tidak dihitung.",
+            "The reports carry no time: status decides what is open, and there is no trend.",
+        ),
+        (not known.roads, "no_roads", "Tanpa data jalan: panjang jalan tidak dihitung.", "No roads: no road lengths."),
+        (
+            known.roads and not known.road_classes,
+            "no_road_classes",
+            "Jalan tanpa kelas: jalan utama tidak dikenali.",
+            "The roads carry no class: major roads are not known.",
+        ),
+        (
+            not known.lamps,
+            "no_lamps",
+            "Tanpa inventaris lampu: laporan PJU dikelompokkan menurut lokasinya.",
+            "No lamp inventory: street-light reports are clustered where they lie.",
+        ),
+        (
+            not (known.kelurahan or known.kecamatan),
+            "no_admin_areas",
+            "Tanpa batas kelurahan dan kecamatan.",
+            "No kelurahan or kecamatan boundaries.",
+        ),
+        (
+            edge >= 0.001,
+            "edge_catchments",
+            f"{edge:.1%} piksel darat menerima air dari tepi data elevasi: HAND "
+            "dan akumulasi aliran di sana bisa salah.",
+            f"{edge:.1%} of the land pixels drain ground that reaches the edge "
+            "of the elevation: HAND and flow accumulation may be wrong there.",
+        ),
+        (
+            known.elevation or known.reports,
+            "not_calibrated",
+            "Skor banjir belum dikalibrasi: belum dinilai terhadap banjir yang pernah terjadi di kota ini.",
+            "The flood score is not calibrated: it has not been scored against a past flood of this city.",
+        ),
+    ]
+    return [{"code": code, "id": indonesian, "en": english} for applies, code, indonesian, english in rows if applies]

@@ -1,0 +1,123 @@
+"""The cities on real data: what must come in, what must come out, and what must be said about the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from spatial import pipeline
+from spatial.hexgrid.join import to_plane
+from spatial.registry import LAYERS
+from spatial.store.geopackage import read_layer
+
+CITIES = Path(__file__).parents[1] / "cities"
+Run = tuple[dict, dict[str, gpd.GeoDataFrame]]
+
+
+def run(name: str) -> Run:
+    version = pipeline.run(CITIES / name).version
+    return version.manifest, {layer.name: read_layer(version.layers, layer.name) for layer in LAYERS}
+
+
+def codes(manifest: dict) -> set[str]:
+    return {row["code"] for row in manifest["left_out"]}
+
+
+@pytest.fixture(scope="module")
+def lisbon(shared_data) -> Run:
+    shared_data("lisbon/reports_na_minha_rua.geojson")
+    return run("lisbon")
+
+
+@pytest.fixture(scope="module")
+def jakarta(shared_data) -> Run:
+    shared_data("jakarta/reports_petabencana_2017.geojson")
+    return run("jakarta")
+
+
+@pytest.fixture(scope="module")
+def porto_alegre(shared_data) -> Run:
+    shared_data("porto_alegre/poa_osm.pbf")
+    return run("porto_alegre")
+
+
+def test_lisbon_reports_are_all_in_cells(lisbon: Run) -> None:
+    manifest, layers = lisbon
+    reports = manifest["reports"]
+    assert (reports["rows_in"], reports["rows_quarantined"], reports["in_cells_and_counted"]) == (2306, 0, 2306)
+    cells = layers["hexagons"]
+    assert cells["reports_total"].sum() == 2306
+    assert cells["reports_waste"].sum() == 1683
+    assert cells["reports_street_light"].sum() == 114
+    assert reports["flags"]["time_unknown"] == 2306
+
+
+def test_lisbon_zones_are_led_by_terrain_and_the_layer_says_so(lisbon: Run) -> None:
+    manifest, layers = lisbon
+    assert {"few_flood_reports", "no_times", "no_road_classes"} <= codes(manifest)
+    notes = [note["en"] for note in manifest["layers"]["flood_zones"]["notes"]]
+    assert any("led by terrain" in note for note in notes)
+    assert len(layers["flood_zones"]) > 0
+    assert len(layers["lighting_zones"]) > 0
+    score = layers["hexagons"].dropna(subset="flood_score")
+    assert np.allclose(score["flood_score"], score["flood_susceptibility"])
+    assert layers["hexagons"]["hand_min_m"].notna().mean() > 0.9
+    assert (layers["hexagons"]["depression_depth_max_m"] > 0).any()
+
+
+def test_lisbon_roads_are_joined_within_the_area(lisbon: Run) -> None:
+    manifest, layers = lisbon
+    roads, cells = layers["roads"], layers["hexagons"]
+    assert cells["road_length_m"].sum() == pytest.approx(roads["length_m"].sum(), rel=1e-6)
+    plane = to_plane(roads.geometry.to_numpy(), manifest["city"]["crs"])
+    assert roads["length_m"].to_numpy() == pytest.approx(shapely.length(plane), abs=1e-3)
+    assert roads["highway"].isna().all()
+    assert manifest["layers"]["roads"]["null_because"]["highway"]["en"] == "the source does not give it"
+
+
+def test_jakarta_says_that_elevation_is_missing(jakarta: Run) -> None:
+    manifest, layers = jakarta
+    assert manifest["reports"]["rows_in"] == manifest["reports"]["in_cells_and_counted"] == 1204
+    assert {"no_elevation", "no_background", "no_lamps"} <= codes(manifest)
+    assert any("No elevation" in note["en"] for note in manifest["layers"]["flood_zones"]["notes"])
+    cells = layers["hexagons"]
+    assert cells["hand_min_m"].isna().all()
+    assert cells["flood_score"].equals(cells["flood_evidence"])
+    assert set(cells["exposure_basis"]) == {"none"}
+    assert layers["flood_zones"]["n_incidents"].sum() > 500
+
+
+def test_jakarta_times_are_utc_and_depths_metres(jakarta: Run) -> None:
+    """The first row of the file: 2017-02-20 07:58:22 at UTC+7, 77 cm."""
+    reports = jakarta[1]["reports"].sort_values("requested_datetime")
+    assert reports["requested_datetime"].iloc[0] == pd.Timestamp("2017-02-20T00:58:22Z")
+    assert reports["depth_m"].iloc[0] == pytest.approx(0.77)
+    assert reports["depth_m"].notna().sum() == 230
+    assert (reports["source"] == "qlue").sum() == 926
+    assert reports["kelurahan"].notna().mean() > 0.85
+
+
+def test_porto_alegre_has_classes_lamps_and_terrain_but_no_reports(porto_alegre: Run) -> None:
+    manifest, layers = porto_alegre
+    assert {"no_reports"} <= codes(manifest)
+    cells, roads = layers["hexagons"], layers["roads"]
+    assert roads["highway"].notna().all()
+    assert roads["road_id"].str.startswith("way/").all()
+    assert cells["road_length_major_m"].sum() > 0
+    assert cells["lamps_total"].sum() == 263
+    assert cells["hand_min_m"].notna().mean() > 0.8
+    assert cells["reports_total"].isna().all()
+    assert layers["lighting_zones"].empty
+
+
+@pytest.mark.parametrize("name", ["lisbon", "jakarta", "porto_alegre"])
+def test_every_null_of_a_real_city_has_a_reason(name: str, request: pytest.FixtureRequest) -> None:
+    manifest, layers = request.getfixturevalue(name)
+    for layer in LAYERS:
+        nulls = {c for c in layer.names if layers[layer.name][c].isna().any()}
+        assert nulls <= set(manifest["layers"][layer.name]["null_because"]), layer.name
