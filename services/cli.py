@@ -1,0 +1,238 @@
+"""The `hexakota` command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import spatial
+from services.errors import exit_status
+from spatial.errors import HexakotaError, InputError, StoreError
+from spatial.store.versions import Versions
+
+STAGES = 10
+CITY = click.argument("city", type=click.Path(path_type=Path))
+
+
+class _Commands(click.Group):
+    """A group whose commands turn Hexakota's errors into one line on standard error and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HexakotaError as error:
+            click.echo(f"hexakota: {error}", err=True)
+            sys.exit(exit_status(error))
+
+
+class _Bar:
+    """A `Progress` on the terminal: one bar over the stages, a line per stage where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self.task = self.bar.add_task("", total=STAGES)
+
+    def stage(self, name: str, title: str) -> None:
+        self.bar.update(self.task, advance=1 if name != "reports" else 0, description=title)
+        if not self.console.is_terminal:
+            self.console.print(f"{name}: {title}")
+
+    def note(self, text: str) -> None:
+        self.console.print(f"• {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _command(*examples: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a command of a function: its docstring is the help, and the examples stand below the options."""
+    lines = "\n".join(f"  {example}" for example in examples)
+    return main.command(epilog=f"\b\nContoh / examples:\n{lines}")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Hexakota: laporan warga, jalan, dan elevasi menjadi zona banjir dan zona PJU padam.
+
+    Citizens' reports, roads and elevation into flood-risk and lighting-outage zones, served as an OGC API.
+    """
+
+
+@_command("hexakota init kupang")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def init(directory: Path) -> None:
+    """Tulis city.toml berkomentar di DIR / write a commented city.toml into DIR."""
+    target = directory / "city.toml"
+    if target.exists():
+        raise InputError(target, "file", "it exists already", "edit it, or name another folder")
+    (directory / "data").mkdir(parents=True, exist_ok=True)
+    target.write_text(files(spatial).joinpath("template.toml").read_text("utf-8"), "utf-8")
+    click.echo(f"{target}\nIsi masukannya, lalu / name its inputs, then: hexakota run {directory}")
+
+
+@_command("hexakota run kupang", "hexakota run kupang --force")
+@CITY
+@click.option("--force", is_flag=True, help="Terbitkan walau tak ada yang berubah / publish although nothing changed.")
+@click.option(
+    "--drop-missing",
+    is_flag=True,
+    help="Lupakan laporan yang tak lagi ada di berkas / forget reports that their file no longer holds.",
+)
+def run(city: Path, force: bool, drop_missing: bool) -> None:
+    """Hitung dan terbitkan satu kota / compute and publish a city."""
+    _run(city, force, drop_missing)
+
+
+def _run(city: Path, force: bool = False, drop_missing: bool = False) -> None:
+    from spatial import pipeline
+
+    console = Console(stderr=True)
+    progress = _Bar(console)
+    with progress.bar:
+        outcome = pipeline.run(city, progress, force=force, drop_missing=drop_missing)
+    _summary(outcome.version.manifest, outcome.version.path, Console())
+
+
+def _summary(manifest: dict[str, Any], path: Path, console: Console) -> None:
+    synthetic = " [SINTETIS / SYNTHETIC]" if manifest["city"]["synthetic"] else ""
+    console.print(f"\n{manifest['city']['name']}{synthetic}, versi / version {manifest['version']}", markup=False)
+    inputs = Table()
+    inputs.add_column("masukan / input", overflow="fold")
+    for title in ("baris masuk / rows in", "dipakai / used", "karantina / quarantined"):
+        inputs.add_column(title, justify="right")
+    for row in manifest["inputs"]:
+        inputs.add_row(
+            row["path"],
+            *("–" if row[k] is None else f"{row[k]:,}" for k in ("rows_in", "rows_used", "rows_quarantined")),
+        )
+    console.print(inputs)
+    reports = manifest["reports"]
+    if reports["rows_in"]:
+        console.print(
+            f"laporan / reports: {reports['stored']:,} tersimpan / stored, "
+            f"{reports['in_cells_and_counted']:,} dihitung dalam sel / counted in cells, "
+            f"{reports['distinct_incidents']:,} kejadian / incidents"
+        )
+        told = {
+            "tanda / flags": reports["flags"],
+            "karantina / quarantine": reports["quarantine_reasons"],
+            "kata tak dikenal / unmapped words": reports["unmapped_words"],
+        }
+        for title, counts in told.items():
+            if counts:
+                rows = sorted(counts.items(), key=lambda row: -row[1])[:8]
+                console.print(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in rows), markup=False)
+        if reports["kept_from_earlier_deliveries"]:
+            console.print(
+                f"dari kiriman lama / kept from earlier deliveries: {reports['kept_from_earlier_deliveries']:,}"
+                " (--drop-missing melupakannya / forgets them)"
+            )
+    layers = Table("layer", "fitur / features")
+    for name, layer in manifest["layers"].items():
+        layers.add_row(name, f"{layer['rows']:,}")
+    console.print(layers)
+    for row in manifest["left_out"]:
+        console.print(f"! {row['id']} / {row['en']}", markup=False, soft_wrap=True)
+    console.print(f"QGIS: {path / 'layers.gpkg'}", markup=False, soft_wrap=True)
+    console.print(f"server: hexakota serve {path.parents[2]}", markup=False, soft_wrap=True)
+
+
+@_command("hexakota serve kupang --port 5000")
+@CITY
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
+def serve(city: Path, host: str, port: int) -> None:
+    """Sajikan versi terbit sebagai OGC API / serve the published version as an OGC API."""
+    from services.app import serve as serve_city
+
+    serve_city(_folder(city), host, port)
+
+
+def _folder(city: Path) -> Path:
+    folder = city.parent if city.is_file() else city
+    if not folder.is_dir():
+        raise InputError(city, "city", "no such folder", "name the folder that holds city.toml")
+    return folder
+
+
+@_command("hexakota versions kupang")
+@CITY
+def versions(city: Path) -> None:
+    """Daftar versi / list the versions; * is served."""
+    store = Versions(_folder(city) / "var")
+    served = store.current()
+    for version, published in store.all():
+        rows = ", ".join(f"{name} {layer['rows']}" for name, layer in version.manifest["layers"].items())
+        click.echo(f"{'*' if served and served.id == version.id else ' '} {version.id}  {published or '–'}  {rows}")
+
+
+@_command("hexakota rollback kupang", "hexakota rollback kupang 0f3a9c1d2b4e5f60")
+@CITY
+@click.argument("version", required=False)
+def rollback(city: Path, version: str | None) -> None:
+    """Sajikan versi lain / serve another version; the one before the served one by default."""
+    store = Versions(_folder(city) / "var")
+    with store.locked():
+        served = store.current()
+        if version is None and served is not None:
+            version = served.manifest["previous"]
+        if version is None:
+            raise StoreError(f"{store.var}: there is no earlier version; `hexakota versions` lists them")
+        click.echo(f"{store.serve(version).id} disajikan / is served")
+
+
+@_command("hexakota prune kupang --keep 3")
+@CITY
+@click.option(
+    "--keep", default=5, show_default=True, type=click.IntRange(0), help="Versi lain yang disimpan / others kept."
+)
+def prune(city: Path, keep: int) -> None:
+    """Hapus versi lama / delete old versions; the served one always stays."""
+    store = Versions(_folder(city) / "var")
+    with store.locked():
+        for gone in store.prune(keep):
+            click.echo(f"{gone} dihapus / deleted")
+
+
+@_command("hexakota demo", "hexakota demo contoh --seed 2 --no-serve")
+@click.argument("directory", metavar="DIR", default="demo", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535), envvar="HEXAKOTA_PORT")
+@click.option("--no-serve", is_flag=True, help="Jangan jalankan server / do not start the server.")
+def demo(directory: Path, seed: int, host: str, port: int, no_serve: bool) -> None:
+    """Kota contoh sintetis: buat, hitung, sajikan / the synthetic sample city: make, run, serve."""
+    from spatial.sample import write_sample_city
+
+    if (directory / "city.toml").exists():
+        click.echo(f"{directory}: kota contoh yang ada dipakai / the sample city that is there is used")
+    else:
+        write_sample_city(directory, seed)
+    _run(directory)
+    if not no_serve:
+        from services.app import serve as serve_city
+
+        serve_city(directory, host, port)
+
+
+@_command("hexakota version")
+def version() -> None:
+    """Tampilkan versi program / print the program's version."""
+    click.echo(f"hexakota {spatial.__version__}")
+
+
+if __name__ == "__main__":
+    main()

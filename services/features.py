@@ -1,0 +1,302 @@
+"""pygeoapi feature provider over a city's published GeoPackage: it reads the store and never analyses.
+
+SQL is parametrised; the only names in it are those of `spatial.contracts`. The R-tree gives the candidates of a box,
+and the geometry itself decides at its edge. A request is answered from one version: the served one, or the one that
+`version=` names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import shapely
+from pygeoapi.provider.base import (
+    BaseProvider,
+    ProviderConnectionError,
+    ProviderInvalidQueryError,
+    ProviderItemNotFoundError,
+)
+from shapely.geometry import mapping
+
+from spatial.contracts import Column, Kind, Layer
+from spatial.errors import NotFoundError, StoreError
+from spatial.registry import LAYER_BY_NAME
+from spatial.store.versions import Versions
+
+PINNED_VERSION: ContextVar[str | None] = ContextVar("pinned_version", default=None)
+_JSON_TYPES: dict[Kind, str] = {
+    "string": "string",
+    "json": "string",
+    "integer": "integer",
+    "number": "number",
+    "datetime": "string",
+}
+_KEPT_CONNECTIONS = 4
+_ENVELOPE_BYTES = (0, 32, 48, 48, 64)
+_local = threading.local()
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A condition in SQL and its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+def schema_of(column: Column) -> dict[str, Any]:
+    """Return a column as JSON Schema with titles in both languages, unit, range and enumeration."""
+    schema: dict[str, Any] = {"type": _JSON_TYPES[column.kind], "title": f"{column.title_id} / {column.title_en}"}
+    extras = {
+        "format": "date-time" if column.kind == "datetime" else None,
+        "contentMediaType": "application/json" if column.kind == "json" else None,
+        "x-ogc-unit": column.unit,
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "enum": list(column.values) if column.values else None,
+    }
+    return schema | {key: value for key, value in extras.items() if value is not None}
+
+
+class FeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
+    """Serves one layer of a city. Configuration: `data` is the city's folder, `layer` the layer's name."""
+
+    def __init__(self, provider_def: dict[str, Any]) -> None:
+        layer: Layer = LAYER_BY_NAME[provider_def["layer"]]
+        own = {"id_field": layer.id_column, "time_field": layer.temporal, "include_extra_query_parameters": True}
+        super().__init__(provider_def | own)
+        self.layer = layer
+        self.versions = Versions(Path(self.data) / "var")
+        self.get_fields()
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the layer's columns as JSON Schema, in the contract's order."""
+        self._fields = {column.name: schema_of(column) for column in self.layer.columns}
+        return self._fields
+
+    def query(
+        self,
+        offset: int = 0,
+        limit: int = 10,
+        resulttype: str = "results",
+        bbox: Sequence[float] = (),
+        datetime_: str | None = None,
+        properties: Sequence[tuple[str, str]] = (),
+        sortby: Sequence[dict[str, str]] = (),
+        select_properties: Sequence[str] = (),
+        skip_geometry: bool = False,
+        q: str | None = None,
+        filterq: Any = None,
+        crs_transform_spec: Any = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Return the features that match, as GeoJSON, with an exact `numberMatched`.
+
+        Raises
+        ------
+        ProviderInvalidQueryError
+            A parameter is not supported, not known, or has a value that cannot be.
+        ProviderItemNotFoundError
+            `version=` names a version that is not there.
+        """
+        refused = {"sortby": sortby, "q": q, "filter": filterq, "crs": crs_transform_spec}
+        for name, value in refused.items():
+            if value:
+                raise _bad(f"{name} is not supported")
+        if resulttype not in ("results", "hits"):
+            raise _bad(f"resulttype={resulttype}: expected results or hits")
+        if offset >= 2**62:
+            raise _bad(f"offset={offset}: too large")
+        given = dict(properties)
+        connection = self._connection(given.pop("version", None))
+        where = self._where(connection, bbox, datetime_, given)
+        matched = connection.execute(f'SELECT count(*) FROM "{self.layer.name}" {where.sql}', where.parameters)
+        total = int(matched.fetchone()[0])
+        answer = {"type": "FeatureCollection", "numberMatched": total, "numberReturned": 0, "features": []}
+        if resulttype == "hits":
+            return answer
+        rows = connection.execute(self.page_sql(where), (*where.parameters, limit, offset))
+        features = [self._feature(row, select_properties, skip_geometry) for row in rows]
+        return answer | {"numberReturned": len(features), "features": features}
+
+    def get(self, identifier: str, **_: Any) -> dict[str, Any]:
+        """Return one feature by its id. Raises ProviderItemNotFoundError."""
+        row = self._connection(PINNED_VERSION.get()).execute(self.item_sql(), (identifier,)).fetchone()
+        if row is None:
+            raise ProviderItemNotFoundError(user_msg=f"{self.layer.name} has no item {identifier!r}")
+        return self._feature(row, (), False)
+
+    def page_sql(self, where: Where) -> str:
+        """Return the statement of a page."""
+        return f'SELECT {self._columns()} FROM "{self.layer.name}" {where.sql} ORDER BY fid LIMIT ? OFFSET ?'
+
+    def item_sql(self) -> str:
+        """Return the statement of one item."""
+        return f'SELECT {self._columns()} FROM "{self.layer.name}" WHERE "{self.layer.id_column}" = ?'
+
+    def candidates_sql(self) -> str:
+        """Return the statement of the R-tree's candidates of a box; the tree keeps 32-bit bounds, rounded outwards."""
+        rtree = f'"rtree_{self.layer.name}_geom"'
+        return (
+            f"SELECT id, minx, miny, maxx, maxy FROM {rtree} WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ?"
+        )
+
+    def geometries_sql(self) -> str:
+        """Return the statement of the geometries of given rows."""
+        return f'SELECT fid, geom FROM "{self.layer.name}" WHERE fid IN (SELECT value FROM json_each(?))'
+
+    def _columns(self) -> str:
+        return "geom, " + ", ".join(f'"{name}"' for name in self.layer.names)
+
+    def _connection(self, version_id: str | None) -> sqlite3.Connection:
+        """Return this thread's connection to a version's file: read-only, never locked, since a version stays."""
+        try:
+            version = self.versions.current() if version_id is None else self.versions.get(version_id)
+        except NotFoundError as error:
+            raise ProviderItemNotFoundError(user_msg=f"version={version_id}: there is no such version") from error
+        except StoreError as error:
+            raise ProviderConnectionError(user_msg=str(error)) from error
+        if version is None:
+            raise ProviderConnectionError(user_msg="this city has no published version; run `hexakota run`")
+        held: dict[Path, sqlite3.Connection] = _local.__dict__.setdefault("connections", {})
+        if version.layers not in held:
+            while len(held) >= _KEPT_CONNECTIONS:
+                held.pop(next(iter(held))).close()
+            held[version.layers] = sqlite3.connect(f"{version.layers.as_uri()}?mode=ro&immutable=1", uri=True)
+        return held[version.layers]
+
+    def _where(
+        self,
+        connection: sqlite3.Connection,
+        bbox: Sequence[float],
+        datetime_: str | None,
+        properties: dict[str, str],
+    ) -> Where:
+        terms = [self._property(name, value) for name, value in properties.items()]
+        if datetime_ is not None:
+            terms += self._instants(datetime_)
+        if bbox:
+            fids = self._inside(connection, _boxes(bbox))
+            terms.append(Where("fid IN (SELECT value FROM json_each(?))", (json.dumps(fids),)))
+        sql = " AND ".join(term.sql for term in terms)
+        return Where(f"WHERE {sql}" if sql else "", tuple(p for term in terms for p in term.parameters))
+
+    def _inside(self, connection: sqlite3.Connection, boxes: Sequence[Box]) -> list[int]:
+        """Return the rows whose geometry meets a box: those in the box by their bounds, the others by geometry."""
+        inside: set[int] = set()
+        for box in boxes:
+            west, south, east, north = box
+            rows = connection.execute(self.candidates_sql(), (west, east, south, north)).fetchall()
+            sure = {r[0] for r in rows if west <= r[1] and south <= r[2] and r[3] <= east and r[4] <= north}
+            unsure = [r[0] for r in rows if r[0] not in sure]
+            edge = connection.execute(self.geometries_sql(), (json.dumps(unsure),)).fetchall()
+            meets = shapely.intersects(shapely.box(*box), shapely.from_wkb([_wkb(row[1]) for row in edge]))
+            inside |= sure | {row[0] for row, yes in zip(edge, meets, strict=True) if yes}
+        return sorted(inside)
+
+    def _property(self, name: str, text: str) -> Where:
+        column = next((c for c in self.layer.columns if c.name == name), None)
+        if column is None:
+            raise _bad(f"{name} is neither a parameter nor a property of {self.layer.name}")
+        return Where(f'"{name}" = ?', (_value(column, text),))
+
+    def _instants(self, text: str) -> list[Where]:
+        """Return the condition of `datetime`; a feature without a time matches (Features Part 1, 7.15.4)."""
+        begin, end = _interval(text)
+        name = self.layer.temporal
+        if name is None:
+            return []
+        terms = [(f'"{name}" >= ?', begin), (f'"{name}" <= ?', end)]
+        return [Where(f'("{name}" IS NULL OR {sql})', (value,)) for sql, value in terms if value is not None]
+
+    def _feature(self, row: Sequence[Any], select: Sequence[str], skip_geometry: bool) -> dict[str, Any]:
+        values = dict(zip(self.layer.names, row[1:], strict=True))
+        chosen = {k: v for k, v in values.items() if k in select} if select else values
+        geometry = None if skip_geometry else mapping(shapely.from_wkb(_wkb(row[0])))
+        return {"type": "Feature", "id": values[self.layer.id_column], "geometry": geometry, "properties": chosen}
+
+
+def _bad(message: str) -> ProviderInvalidQueryError:
+    return ProviderInvalidQueryError(user_msg=message)
+
+
+def _wkb(blob: bytes) -> bytes:
+    """Return the WKB inside a GeoPackage geometry: after 8 bytes and the envelope (bits 1–3 of the flags)."""
+    return blob[8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 7] :]
+
+
+def _boxes(bbox: Sequence[float]) -> list[Box]:
+    if len(bbox) != 4:
+        raise _bad("bbox: expected 4 numbers; heights are not supported")
+    west, south, east, north = (float(value) for value in bbox)
+    if not all(abs(value) < float("inf") for value in (west, south, east, north)):
+        raise _bad("bbox: expected finite numbers")
+    if south > north:
+        raise _bad("bbox: the south lies north of the north")
+    if west > east:  # across the antimeridian
+        return [(west, south, 180.0, north), (-180.0, south, east, north)]
+    return [(west, south, east, north)]
+
+
+def _value(column: Column, text: str) -> str | int | float:
+    try:
+        if column.kind == "integer":
+            return _sqlite_integer(int(text))
+        if column.kind == "number":
+            return float(text)
+        if column.kind == "datetime":
+            return _stored(_moment(text))
+    except ValueError as error:
+        raise _bad(f"{column.name}={text}: expected {column.kind}") from error
+    return text
+
+
+def _sqlite_integer(value: int) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("more than 64 bits")
+    return value
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _interval(text: str) -> tuple[str | None, str | None]:
+    """Return the bounds of an instant or interval as stored, None where it is open; a date is its whole day, UTC."""
+    parts = text.split("/")
+    if len(parts) > 2 or parts in (["", ""], ["..", ".."], [".."], [""]):
+        raise _bad(f"datetime={text}: expected a time, or an interval with at least one end")
+    try:
+        begin = None if parts[0] in ("", "..") else _moment(parts[0])
+        end = None if parts[-1] in ("", "..") else _moment(parts[-1], end=True)
+    except ValueError as error:
+        raise _bad(f"datetime={text}: expected RFC 3339, such as 2025-01-31T08:00:00Z") from error
+    if begin is not None and end is not None and begin > end:
+        raise _bad(f"datetime={text}: it ends before it begins")
+    return (None if begin is None else _stored(begin), None if end is None else _stored(end))
+
+
+def _moment(text: str, end: bool = False) -> datetime:
+    if _DATE.fullmatch(text):
+        day = date.fromisoformat(text)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return midnight + (timedelta(days=1, milliseconds=-1) if end else timedelta())
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no offset")
+    return moment.astimezone(UTC)
+
+
+def _stored(moment: datetime) -> str:
+    """Return a time as GDAL stores it in GeoPackage: UTC, milliseconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
