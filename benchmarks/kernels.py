@@ -1,0 +1,84 @@
+"""Kernels beside a named peer in the same run, with a correctness gate first: medians of five runs and their ratio.
+
+    python benchmarks/kernels.py
+
+Needs ../shared/data for the roads; the terrain is made from a seed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyflwdir
+import shapely
+from pyproj import CRS
+
+from spatial.flood.terrain import fill_depressions, flow_accumulation, flow_direction
+from spatial.hexgrid.join import city_grid, line_lengths, to_plane
+
+ROADS = Path(__file__).parents[2] / "shared/data/lisbon/roads_osm_lisbon_2020.parquet"
+RUNS = 5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the median seconds of five runs after one that does not count."""
+    work()
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def report(step: str, ours: float, peer: float) -> None:
+    """Print one row."""
+    print(f"{step}: ours {ours:.3f} s, peer {peer:.3f} s, {peer / ours:.2f}x")
+
+
+def road_lengths() -> None:
+    """Metres of road per cell against shapely's intersection over an STRtree."""
+    roads = gpd.read_parquet(ROADS)
+    grid = city_grid(shapely.box(*roads.total_bounds), 9, CRS.from_epsg(32629))
+    lines = shapely.intersection(to_plane(roads.geometry.to_numpy(), grid.crs), grid.area)
+
+    def by_shapely() -> np.ndarray:
+        pairs = shapely.STRtree(grid.polygons).query(lines)
+        metres = shapely.length(shapely.intersection(lines[pairs[0]], grid.polygons[pairs[1]]))
+        return np.bincount(pairs[1], weights=metres, minlength=len(grid.cells))
+
+    table = line_lengths(lines, grid)
+    ours = np.bincount(table["cell"], weights=table["length_m"], minlength=len(grid.cells))
+    if np.abs(ours - by_shapely()).max() > 1e-6:
+        raise SystemExit("road metres differ from shapely's")
+    report("road metres per cell, Lisbon", seconds(lambda: line_lengths(lines, grid)), seconds(by_shapely))
+
+
+def terrain(side: int = 1400) -> None:
+    """Fill, D8 and accumulation against pyflwdir's fill and its flow accumulation; heights are quarter metres."""
+    rng = np.random.default_rng(1)
+    slope = np.add.outer(np.arange(side), np.arange(side)) * 0.05
+    elevation = np.round((slope + rng.normal(0, 2, (side, side))) * 4) / 4
+
+    def ours() -> np.ndarray:
+        flood = fill_depressions(elevation)
+        return np.asarray(flow_accumulation(flow_direction(flood), flood.order))
+
+    def peer() -> np.ndarray:
+        filled, d8 = pyflwdir.dem.fill_depressions(elevation, outlets="edge", connectivity=8)
+        del filled
+        return np.asarray(pyflwdir.from_array(d8, ftype="d8", check_ftype=False).upstream_area())
+
+    if not np.array_equal(fill_depressions(elevation).filled, pyflwdir.dem.fill_depressions(elevation)[0]):
+        raise SystemExit("filled elevations differ from pyflwdir's")
+    report(f"fill + D8 + accumulation, {side}²", seconds(ours), seconds(peer))
+
+
+if __name__ == "__main__":
+    road_lengths()
+    terrain()
