@@ -15,9 +15,10 @@ from spatial.charts import zone_map
 from spatial.config import Settings, load_settings
 from spatial.contracts import Progress, Silent
 from spatial.errors import StoreError
-from spatial.pipeline.analysis import analyse_city, to_city_plane
+from spatial.pipeline.analysis import analyse_city
 from spatial.pipeline.inputs import Inputs, read_inputs
 from spatial.pipeline.manifest import build_manifest, fingerprint, known_facts, version_id
+from spatial.pipeline.plane import to_city_plane
 from spatial.pipeline.reports import place_reports
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import geopandas as gpd
@@ -122,13 +123,13 @@ _RULES: tuple[Rule, ...] = (
     (("flood_gi_z", "flood_gi_q"), lambda k: k.reports and k.flood_incidents < 30, _FEW),
     (
         (
-            "reports_",
-            "incidents_",
-            "exposure",
+            "reports_*",
+            "incidents_*",
+            "exposure*",
             "report_rate",
-            "flood_evidence",
-            "flood_gi",
-            "lighting_gi",
+            "flood_evidence*",
+            "flood_gi_*",
+            "lighting_gi_*",
             "lighting_score",
             "lighting_class",
         ),
@@ -187,7 +188,7 @@ _RULES: tuple[Rule, ...] = (
         ),
     ),
     (("flood_zone_ids", "lighting_zone_ids"), lambda k: True, text("tidak memotong zona", "crosses no zone")),
-    (("explanation_",), lambda k: True, text("tidak ada skor untuk dijelaskan", "there is no score to explain")),
+    (("explanation_*",), lambda k: True, text("tidak ada skor untuk dijelaskan", "there is no score to explain")),
 )
 
 
@@ -207,13 +208,8 @@ def null_reasons(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> dict[st
 
 def reason(column: str, known: Known) -> Text | None:
     """Return why a column holds nulls in a city that knows this much; None where no rule speaks of it."""
-    for names, applies, told in _RULES:
-        if any(
-            column == name
-            or (name.endswith("_") and column.startswith(name))
-            or (name in ("exposure", "flood_evidence", "flood_gi", "lighting_gi") and column.startswith(name))
-            for name in names
-        ) and applies(known):
+    for patterns, applies, told in _RULES:
+        if any(fnmatchcase(column, pattern) for pattern in patterns) and applies(known):
             return told
     return None
 

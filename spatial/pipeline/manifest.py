@@ -19,9 +19,10 @@ import spatial
 from spatial.config import Settings, parameters
 from spatial.contracts import FLOOD_ZONES, HEXAGONS, Layer
 from spatial.hexgrid.join import CityGrid
-from spatial.pipeline.analysis import Plane, Result
+from spatial.pipeline.analysis import Result
 from spatial.pipeline.gaps import Known, left_out, null_reasons, text
 from spatial.pipeline.inputs import Inputs
+from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
 from spatial.store.geopackage import content_hash
 from spatial.store.live import Upsert

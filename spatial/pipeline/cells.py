@@ -1,0 +1,232 @@
+"""The cells of a city with everything that is known per cell: reports, roads, lamps, terrain, evidence, hot spots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from spatial.config import Settings
+from spatial.contracts import CATEGORIES
+from spatial.flood.evidence import NOT_BACKGROUND, Evidence, flood_evidence, recency_weights
+from spatial.flood.susceptibility import memberships
+from spatial.flood.terrain import Terrain, analyse
+from spatial.flood.zones import PART_LABELS
+from spatial.hexgrid.grid import cell_polygons
+from spatial.hexgrid.join import CityGrid, largest_overlap, raster_cells, zonal
+from spatial.hexgrid.statistics import (
+    benjamini_hochberg,
+    empirical_bayes_rates,
+    getis_ord_gi_star,
+    relative_risk,
+    standardised_rates,
+    upper_tail,
+)
+from spatial.lighting.outages import MAJOR
+from spatial.pipeline.inputs import Inputs
+from spatial.pipeline.plane import Plane
+from spatial.pipeline.reports import Placed
+from spatial.zones import Part, classify, parts_json, sentence
+
+Array = NDArray[np.float64]
+MIN_INCIDENTS_FOR_GI = 30
+
+
+def cell_km2(grid: CityGrid) -> Array:
+    """Return the area of each cell, km²; (n,)."""
+    return np.asarray(shapely.area(grid.polygons) / 1e6, dtype=float)
+
+
+def base_cells(inputs: Inputs, placed: Placed) -> gpd.GeoDataFrame:
+    """Return the cells with their districts, reports by category and incidents (none without reports)."""
+    grid = inputs.grid
+    cells = gpd.GeoDataFrame(
+        {"cell": grid.cells, "resolution": grid.resolution}, crs="EPSG:4326", geometry=cell_polygons(grid.cells)
+    )
+    for name in ("kelurahan", "kecamatan", "area_id"):
+        cells[name] = None
+    for level in ("kecamatan", "kelurahan"):
+        if level in inputs.admin:
+            areas = inputs.admin[level].to_crs(grid.crs)
+            best = largest_overlap(grid, areas)
+            known = best >= 0
+            cells.loc[known, level] = areas["name"].to_numpy()[best[known]]
+            cells.loc[known, "area_id"] = areas["area_id"].to_numpy()[best[known]]
+    if not inputs.reports:
+        return cells
+    usable = placed.reports[placed.usable]
+    n = len(cells)
+    cells["reports_total"] = np.bincount(usable["cell_position"], minlength=n)
+    for name in CATEGORIES:
+        cells[f"reports_{name}"] = np.bincount(usable.loc[usable["category"] == name, "cell_position"], minlength=n)
+    incidents = placed.incidents
+    flood = incidents["category"] == "flood"
+    dark = (incidents["category"] == "street_light") & incidents["is_open"]
+    cells["incidents_flood"] = np.bincount(incidents.loc[flood, "cell"], minlength=n)
+    cells["incidents_lighting"] = np.bincount(incidents.loc[dark, "cell"], minlength=n)
+    return cells
+
+
+def add_roads_and_lamps(cells: gpd.GeoDataFrame, plane: Plane, grid: CityGrid) -> None:
+    """Add metres of road, of major and of lit road, lamps, and the report rate; what is unknown is NaN or absent."""
+    n = len(cells)
+    if plane.roads is not None:
+        lengths = plane.lengths
+        highway, lit = (plane.roads[name].to_numpy(dtype=object)[lengths["line"]] for name in ("highway", "lit"))
+        cells["road_length_m"] = np.bincount(lengths["cell"], weights=lengths["length_m"], minlength=n)
+        if plane.roads["highway"].notna().any():
+            major = lengths["length_m"] * np.isin(highway.astype(str), MAJOR)
+            cells["road_length_major_m"] = np.bincount(lengths["cell"], weights=major, minlength=n)
+        if plane.roads["lit"].notna().any():
+            lit_length = lengths["length_m"] * (lit.astype(str) == "yes")
+            cells["lit_road_length_m"] = np.bincount(lengths["cell"], weights=lit_length, minlength=n)
+        if "reports_total" in cells:
+            cells["report_rate"] = empirical_bayes_rates(cells["reports_total"], cells["road_length_m"] / 1000.0)
+    if plane.lamps is not None:
+        lamp, cell = shapely.STRtree(grid.polygons).query(plane.lamps.geometry.to_numpy(), "intersects")
+        first = pd.Series(cell).groupby(lamp).min()
+        cells["lamps_total"] = np.bincount(first, minlength=n)
+    for name in ("road_length_m", "road_length_major_m", "lit_road_length_m"):
+        if name not in cells:
+            cells[name] = np.nan
+
+
+def add_terrain(
+    cells: gpd.GeoDataFrame, inputs: Inputs, settings: Settings, facts: dict[str, float | int | str | None]
+) -> dict[str, Array] | None:
+    """Add the terrain columns, and its shares to `facts`; return the parts of the susceptibility per cell, or None."""
+    names = (
+        "elevation_mean_m",
+        "elevation_min_m",
+        "slope_mean_deg",
+        "hand_mean_m",
+        "hand_min_m",
+        "twi_mean",
+        "depression_depth_max_m",
+        "flood_susceptibility",
+    )
+    for name in names:
+        cells[name] = np.nan
+    if inputs.elevation is None:
+        return None
+    raster, n = inputs.elevation, len(cells)
+    terrain = analyse(raster.values.astype(np.float64), raster.pixel_size_m, settings.terrain)
+    pixels = raster_cells(raster, inputs.grid)
+    land = np.where(terrain.sea, -1, pixels).astype(np.int32)
+    elevation, hand = zonal(raster.values, pixels, n), zonal(terrain.hand, land, n)
+    cells["elevation_mean_m"], cells["elevation_min_m"] = elevation["mean"], elevation["minimum"]
+    cells["slope_mean_deg"] = zonal(terrain.slope_deg, land, n)["mean"]
+    cells["hand_mean_m"], cells["hand_min_m"] = hand["mean"], hand["minimum"]
+    cells["twi_mean"] = zonal(terrain.twi, land, n)["mean"]
+    cells["depression_depth_max_m"] = zonal(terrain.depression_depth, land, n)["maximum"]
+    parts = {
+        name: zonal(values, land, n)["mean"].to_numpy()
+        for name, values in memberships(terrain, settings.susceptibility).items()
+    }
+    cells["flood_susceptibility"] = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0)
+    facts.update(_terrain_facts(terrain, pixels))
+    return parts
+
+
+def _terrain_facts(terrain: Terrain, pixels: NDArray[np.int32]) -> dict[str, float]:
+    """Return shares over the land pixels of the city's cells."""
+    land = (pixels >= 0) & np.isfinite(terrain.elevation) & ~terrain.sea
+    total = max(int(land.sum()), 1)
+    return {
+        "sea_share_of_cells": float((terrain.sea & (pixels >= 0)).sum() / max(int((pixels >= 0).sum()), 1)),
+        "catchment_touches_edge_share": float((terrain.edge_fed & land).sum() / total),
+        "hand_unknown_share": float((~np.isfinite(terrain.hand) & land).sum() / total),
+    }
+
+
+def add_evidence(
+    cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, plane: Plane, settings: Settings
+) -> Evidence:
+    """Add exposure and evidence of flood incidents, weighted by recency, with its interval."""
+    floods = placed.incidents[placed.incidents["category"] == "flood"]
+    weights = recency_weights(floods["requested_datetime"], placed.as_of, settings.evidence)
+    counts = np.bincount(floods["cell"].to_numpy(np.int64), weights=weights, minlength=len(cells))
+    others = [name for name in CATEGORIES if name not in NOT_BACKGROUND]
+    background = cells[[f"reports_{name}" for name in others]].sum(axis=1).to_numpy(float)
+    road = None if plane.roads is None else cells["road_length_m"].to_numpy(float)
+    evidence = flood_evidence(counts, background, road, neighbours, settings.evidence)
+    cells["exposure"], cells["exposure_basis"] = evidence.exposure, evidence.basis
+    cells["flood_evidence"], cells["flood_evidence_low"] = evidence.value, evidence.low
+    cells["flood_evidence_high"] = evidence.high
+    return evidence
+
+
+def lighting_exposure(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
+    """Return the lighting exposure of each cell: lamps, else metres of lit road, else metres of road, else one."""
+    for basis, column in (
+        ("lamps", "lamps_total"),
+        ("lit_road_length_m", "lit_road_length_m"),
+        ("road_length_m", "road_length_m"),
+    ):
+        if column in cells and cells[column].notna().any() and cells[column].sum() > 0:
+            return cells[column].to_numpy(float), basis
+    return np.ones(len(cells)), "none"
+
+
+def add_lighting_score(cells: gpd.GeoDataFrame, placed: Placed, plane: Plane, settings: Settings) -> None:
+    """Score cells by the attributable fraction of their open lighting incidents, as `flood_evidence` does."""
+    cells["lighting_score"], cells["lighting_class"] = np.nan, None
+    if "incidents_lighting" in cells and cells["incidents_lighting"].sum() > 0:
+        risk = relative_risk(cells["incidents_lighting"], lighting_exposure(cells)[0])
+        score = 1.0 - 1.0 / np.maximum(risk.mean, 1.0)
+        cells["lighting_score"] = score
+        cells["lighting_class"] = classify(score, settings.lighting.class_breaks)
+
+
+def add_hot_spots(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array) -> None:
+    """Add Gi* and q of flood and lighting incidents, where there are at least MIN_INCIDENTS_FOR_GI."""
+    if "incidents_flood" not in cells:
+        return
+    for kind, exposure in (("flood", cells["exposure"].to_numpy(float)), ("lighting", lighting_exposure(cells)[0])):
+        counts = cells[f"incidents_{kind}"].to_numpy(float)
+        if counts.sum() >= MIN_INCIDENTS_FOR_GI:
+            z = getis_ord_gi_star(standardised_rates(counts, exposure), neighbours)
+            cells[f"{kind}_gi_z"], cells[f"{kind}_gi_q"] = z, benjamini_hochberg(upper_tail(z))
+
+
+def explain(cells: gpd.GeoDataFrame, parts: Mapping[str, Array]) -> None:
+    """Add the explanation of each cell: its flood parts sum to `flood_score`; lighting has one part, its score."""
+    texts = [
+        _explanation(cells, {key: float(values[i]) for key, values in parts.items()}, i) for i in range(len(cells))
+    ]
+    for column, values in zip(
+        ("explanation_parts", "explanation_id", "explanation_en"), zip(*texts, strict=True), strict=True
+    ):
+        cells[column] = list(values)
+
+
+def _explanation(cells: gpd.GeoDataFrame, values: Mapping[str, float], i: int) -> tuple[str | None, ...]:
+    score, lighting = cells["flood_score"].iat[i], cells["lighting_score"].iat[i]
+    told: dict[str, object] = {}
+    texts_id, texts_en = [], []
+    if np.isfinite(score):
+        parts = [Part(key, value, *PART_LABELS[key]) for key, value in values.items()]
+        told["flood"] = json.loads(parts_json(parts, float(score)))
+        text_id, text_en = sentence(parts, float(score), "Banjir", "Flood")
+        texts_id.append(text_id)
+        texts_en.append(text_en)
+    if np.isfinite(lighting):
+        told["lighting"] = {"open_incidents": float(lighting)}
+        parts = [
+            Part(
+                "open_incidents",
+                float(lighting),
+                "laporan PJU terbuka di atas rata-rata kota",
+                "open lighting reports above the city's rate",
+            )
+        ]
+        text_id, text_en = sentence(parts, float(lighting), "PJU", "Street lights")
+        texts_id.append(text_id)
+        texts_en.append(text_en)
+    return (json.dumps(told) if told else None, " ".join(texts_id) or None, " ".join(texts_en) or None)

@@ -1,0 +1,50 @@
+"""The city's roads and lamps in the plane of its UTM zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from spatial.hexgrid.join import line_lengths, to_plane
+from spatial.pipeline.inputs import Inputs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plane:
+    """The city's roads and lamps in the UTM plane, roads clipped to the area; `lengths` are metres by road and cell."""
+
+    roads: gpd.GeoDataFrame | None
+    lengths: pd.DataFrame
+    lamps: gpd.GeoDataFrame | None
+    roads_outside: int
+
+
+def to_city_plane(inputs: Inputs) -> Plane:
+    """Transform roads and lamps to the UTM plane and clip roads to the area."""
+    grid = inputs.grid
+    lamps = None
+    if inputs.lamps is not None:
+        lamps = gpd.GeoDataFrame(
+            inputs.lamps.drop(columns="geometry"),
+            crs=grid.crs,
+            geometry=to_plane(inputs.lamps.geometry.to_numpy(), grid.crs),
+        )
+        lamps = lamps[shapely.intersects(grid.area, lamps.geometry.to_numpy())].reset_index(drop=True)
+    if inputs.roads is None:
+        return Plane(None, pd.DataFrame({"line": [], "cell": [], "length_m": []}), lamps, 0)
+    clipped = shapely.intersection(to_plane(inputs.roads.geometry.to_numpy(), grid.crs), grid.area)
+    inside = shapely.length(clipped) > 0
+    lines = np.array([_lines(shape) for shape in clipped[inside]], dtype=object)
+    roads = gpd.GeoDataFrame(
+        inputs.roads.loc[inside].drop(columns="geometry").reset_index(drop=True), geometry=lines, crs=grid.crs
+    )
+    return Plane(roads, line_lengths(lines, grid), lamps, int((~inside).sum()))
+
+
+def _lines(shape: shapely.Geometry) -> shapely.MultiLineString:
+    parts = shapely.get_parts(shape)
+    return shapely.MultiLineString([p for p in parts if p.geom_type == "LineString" and p.length > 0])
