@@ -25,12 +25,14 @@ from spatial.flood.zones import FloodZoneParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
+from spatial.sources.context import ContextSource
 from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
 from spatial.sources.reports import ReportSource
 from spatial.sources.roads import RoadSource
 
 FILE_NAME = "city.toml"
+INPUTS = ("reports", "roads", "elevation", "lamps", "admin_areas", "waterways", "buildings", "facilities")
 _ANY_SIGN = ("sea_level_m", "twi_low", "twi_high")
 _NOT_ZERO = (
     "slope_floor_deg", "hand_dry_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
@@ -82,6 +84,9 @@ class Settings:
     elevation: tuple[ElevationSource, ...] = ()
     lamps: tuple[LampSource, ...] = ()
     admin_areas: tuple[AdminSource, ...] = ()
+    waterways: tuple[ContextSource, ...] = ()
+    buildings: tuple[ContextSource, ...] = ()
+    facilities: tuple[ContextSource, ...] = ()
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
     terrain: TerrainParameters = field(default_factory=TerrainParameters)
@@ -168,7 +173,7 @@ def _check_parameters(path: Path, settings: Settings) -> None:
 
 def _check_files(path: Path, settings: Settings) -> None:
     city, area = settings.city, settings.area
-    for kind in ("reports", "roads", "elevation", "lamps", "admin_areas"):
+    for kind in INPUTS:
         for index, source in enumerate(getattr(settings, kind)):
             if not source.path.exists():
                 raise InputError(path, f"{kind}[{index}].path", f"no such file: {source.path}", "correct the path")

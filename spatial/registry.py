@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS, Layer
+from spatial.contracts import (
+    ADMIN_AREAS,
+    BUILDINGS,
+    CATCHMENTS,
+    FACILITIES,
+    FLOOD_ZONES,
+    HEXAGONS,
+    LIGHTING_ZONES,
+    REPORTS,
+    ROADS,
+    STREAMS,
+    STREET_LAMPS,
+    WATERWAYS,
+    Layer,
+)
 
-LAYERS: tuple[Layer, ...] = (REPORTS, HEXAGONS, ROADS, FLOOD_ZONES, LIGHTING_ZONES)
+LAYERS: tuple[Layer, ...] = (
+    REPORTS,
+    HEXAGONS,
+    ROADS,
+    FLOOD_ZONES,
+    LIGHTING_ZONES,
+    ADMIN_AREAS,
+    STREAMS,
+    CATCHMENTS,
+    WATERWAYS,
+    BUILDINGS,
+    FACILITIES,
+    STREET_LAMPS,
+)
 LAYER_BY_NAME = {layer.name: layer for layer in LAYERS}

@@ -128,7 +128,7 @@ def flood_zones(
         _row(inputs, group, identity, version, as_of, parameters)
         for group, identity in zip(groups, identities, strict=True)
     ]
-    columns = [*FLOOD_ZONES.names, "geometry", "road_length_major_m"]
+    columns = [*(n for n in FLOOD_ZONES.names if not n.endswith("_exposed")), "geometry", "road_length_major_m"]
     table = gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry="geometry", crs="EPSG:4326")
     table["priority_rank"] = priority_rank(
         table["score"], table["road_length_m"], table["road_length_major_m"], table["n_incidents"], table["area_km2"]

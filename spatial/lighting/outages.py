@@ -129,7 +129,12 @@ def lighting_zones(
         )
         for group, identity in zip(groups, identities, strict=True)
     ]
-    columns = [*LIGHTING_ZONES.names, "geometry", "road_length_major_m", "work"]
+    columns = [
+        *(n for n in LIGHTING_ZONES.names if not n.endswith("_exposed")),
+        "geometry",
+        "road_length_major_m",
+        "work",
+    ]
     table = gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry="geometry")
     table["priority_rank"] = priority_rank(
         table["score"], table["road_length_m"], table["road_length_major_m"], table["n_incidents"], table["work"]

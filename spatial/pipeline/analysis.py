@@ -29,6 +29,7 @@ from spatial.pipeline.cells import (
     cell_km2,
     explain,
 )
+from spatial.pipeline.context import context_layers, exposed, standing_per_cell
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
@@ -67,7 +68,7 @@ def analyse_city(
     add_roads_and_lamps(cells, plane, grid)
     facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
     progress.stage("terrain", "Menghitung medan / computing terrain")
-    terrain_parts = add_terrain(cells, inputs, settings, facts)
+    terrain_parts, terrain = add_terrain(cells, inputs, settings, facts)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
     incidents = placed.incidents[placed.incidents["category"] == "flood"]
@@ -91,14 +92,18 @@ def analyse_city(
     add_lighting_score(cells, placed, plane, settings)
     add_hot_spots(cells, placed, neighbours)
     explain(cells, parts)
+    cells = gpd.GeoDataFrame(pd.concat([cells, standing_per_cell(inputs, cells)], axis=1))
     roads = _roads_layer(plane, cells, labels, floods, outages, grid, terrain_parts is not None)
     outages = outages.set_crs(grid.crs).to_crs("EPSG:4326")
+    floods, outages = (pd.concat([zones, exposed(inputs, zones)], axis=1) for zones in (floods, outages))
+    zones = {"flood": floods, "lighting": outages}
     layers = {
         REPORTS: _only(placed.reports, REPORTS),
         HEXAGONS: _only(cells, HEXAGONS),
         ROADS: roads,
         FLOOD_ZONES: floods,
         LIGHTING_ZONES: outages,
+        **context_layers(inputs, plane, placed, cells, terrain, zones, settings.terrain.stream_threshold_km2),
     }
     return Result(layers, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)
 

@@ -99,8 +99,8 @@ def add_roads_and_lamps(cells: gpd.GeoDataFrame, plane: Plane, grid: CityGrid) -
 
 def add_terrain(
     cells: gpd.GeoDataFrame, inputs: Inputs, settings: Settings, facts: dict[str, float | int | str | None]
-) -> dict[str, Array] | None:
-    """Add the terrain columns, and its shares to `facts`; return the parts of the susceptibility per cell, or None."""
+) -> tuple[dict[str, Array] | None, Terrain | None]:
+    """Add the terrain columns, and its shares to `facts`; return the susceptibility's parts and the terrain."""
     names = (
         "elevation_mean_m",
         "elevation_min_m",
@@ -114,7 +114,7 @@ def add_terrain(
     for name in names:
         cells[name] = np.nan
     if inputs.elevation is None:
-        return None
+        return None, None
     raster, n = inputs.elevation, len(cells)
     terrain = analyse(raster.values.astype(np.float64), raster.pixel_size_m, settings.terrain)
     pixels = raster_cells(raster, inputs.grid)
@@ -131,7 +131,7 @@ def add_terrain(
     }
     cells["flood_susceptibility"] = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0)
     facts.update(_terrain_facts(terrain, pixels))
-    return parts
+    return parts, terrain
 
 
 def _terrain_facts(terrain: Terrain, pixels: NDArray[np.int32]) -> dict[str, float]:

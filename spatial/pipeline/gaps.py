@@ -31,6 +31,8 @@ class Known:
     lamps: bool
     kelurahan: bool
     kecamatan: bool
+    buildings: bool
+    facilities: bool
 
 
 def text(indonesian: str, english: str) -> Text:
@@ -146,8 +148,13 @@ _RULES: tuple[Rule, ...] = (
     (("road_length_major_m", "highway"), lambda k: not k.road_classes, _NO_CLASSES),
     (("lit_road_length_m", "lit"), lambda k: not k.lit, _NO_LIT),
     (("lit",), lambda k: True, text("jalan ini tanpa atribut penerangan", "this road carries no lighting attribute")),
+    (("flood_susceptibility",), lambda k: True, text("di luar sel kota", "outside the city's cells")),
     (("name",), lambda k: True, text("sumber tidak memberi nama", "the source gives no name")),
     (("lamps_total", "lamps_affected"), lambda k: not k.lamps, _NO_LAMPS),
+    (("buildings_*",), lambda k: not k.buildings, text("data bangunan tidak diberikan", "no buildings are given")),
+    (("facilities_*",), lambda k: not k.facilities, text("data fasilitas tidak diberikan", "no facilities are given")),
+    (("panel_id",), lambda k: True, text("inventaris tidak menyebut panel", "the inventory names no panel")),
+    (("kind",), lambda k: True, text("sumber tidak memberikannya", "the source does not give it")),
     (("kelurahan",), lambda k: not k.kelurahan, text("batas kelurahan tidak diberikan", "no kelurahan boundaries")),
     (("kecamatan",), lambda k: not k.kecamatan, text("batas kecamatan tidak diberikan", "no kecamatan boundaries")),
     (

@@ -23,6 +23,7 @@ from spatial.errors import InputError
 from spatial.hexgrid.grid import mean_cell_area_km2
 from spatial.hexgrid.join import CityGrid, city_grid, to_plane
 from spatial.sources.areas import read_admin_areas, read_area
+from spatial.sources.context import BUILDINGS, FACILITIES, WATERWAYS, ContextTable, Kind, read_context
 from spatial.sources.elevation import ElevationFacts, read_elevation
 from spatial.sources.lamps import read_lamps
 from spatial.sources.quarantine import quarantine_table
@@ -44,6 +45,7 @@ class Inputs:
     elevation, elevation_facts : the merged raster in the UTM zone and what is known of it, or None.
     lamps : points in CRS84, or None.
     admin : kelurahan and kecamatan polygons by level, CRS84.
+    context : `waterways`, `buildings`, `facilities` that the city names, CRS84.
     area : polygon or multipolygon, CRS84; `area_basis` is file, bbox or hull.
     grid : the city's cells.
     files : per input file: kind, path, sha256, rows_in, rows_used, rows_quarantined.
@@ -55,6 +57,7 @@ class Inputs:
     elevation_facts: ElevationFacts | None
     lamps: gpd.GeoDataFrame | None
     admin: Mapping[str, gpd.GeoDataFrame]
+    context: Mapping[str, gpd.GeoDataFrame]
     area: BaseGeometry
     area_basis: str
     grid: CityGrid
@@ -72,53 +75,79 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     progress.stage("reports", "Membaca laporan / reading reports")
     taxonomy = load_taxonomy(*([settings.city.taxonomy] if settings.city.taxonomy else []))
     reports = {_named(settings, s.path): read_reports(s, taxonomy, settings.city.time_zone) for s in settings.reports}
-    progress.stage("roads", "Membaca jalan, lampu, batas / reading roads, lamps, boundaries")
-    road_tables = {_named(settings, s.path): read_roads(s) for s in settings.roads}
+    progress.stage("roads", "Membaca jalan, lampu, batas, bangunan / reading roads, lamps, boundaries, buildings")
+    roads = {_named(settings, s.path): read_roads(s) for s in settings.roads}
     lamps = {_named(settings, s.path): read_lamps(s) for s in settings.lamps}
     admin = {_named(settings, s.path): read_admin_areas(s) for s in settings.admin_areas}
-    roads = _joined([t.roads for t in road_tables.values()], "road_id")
-    area, basis = _area(settings, reports, roads)
+    context = {kind.table: _context(settings, kind) for kind in (WATERWAYS, BUILDINGS, FACILITIES)}
+    all_roads = _joined([t.roads for t in roads.values()], "road_id")
+    area, basis = _area(settings, reports, all_roads)
     crs = gpd.GeoSeries([area], crs="EPSG:4326").estimate_utm_crs()
     grid = _grid(settings, area, crs)
     if settings.area.hull_of != "reports":
         reports = {name: quarantine_swapped(table, area.bounds) for name, table in reports.items()}
     progress.stage("elevation", "Membaca elevasi / reading elevation")
     elevation, facts = _elevation(settings, grid, crs)
-    files = [
-        *_file_rows(
-            settings, "reports", {n: (t.rows_in, len(t.reports), len(t.quarantine)) for n, t in reports.items()}
-        ),
-        *_file_rows(
-            settings,
-            "roads",
-            {n: (t.rows_in, t.rows_used, len(t.quarantine)) for n, t in road_tables.items()},
-            {n: sum(t.excluded.values()) for n, t in road_tables.items()},
-        ),
-        *_file_rows(settings, "elevation", {_named(settings, s.path): (None, None, None) for s in settings.elevation}),
-        *_file_rows(settings, "lamps", {n: (t.rows_in, len(t.lamps), len(t.quarantine)) for n, t in lamps.items()}),
-        *_file_rows(
-            settings, "admin_areas", {n: (t.rows_in, len(t.areas), len(t.quarantine)) for n, t in admin.items()}
-        ),
+    read = [_Read("reports", n, t.rows_in, len(t.reports), t.quarantine) for n, t in reports.items()]
+    read += [
+        _Read("roads", n, t.rows_in, t.rows_used, t.quarantine, sum(t.excluded.values())) for n, t in roads.items()
     ]
-    quarantine = [t.quarantine for group in (reports, road_tables, lamps, admin) for t in group.values()]
+    read += [_Read("elevation", _named(settings, s.path), None, None, None) for s in settings.elevation]
+    read += [_Read("lamps", n, t.rows_in, len(t.lamps), t.quarantine) for n, t in lamps.items()]
+    read += [_Read("admin_areas", n, t.rows_in, len(t.areas), t.quarantine) for n, t in admin.items()]
+    for table, sources in context.items():
+        read += [_Read(table, n, t.rows_in, t.rows_used, t.quarantine) for n, t in sources.items()]
+    joined = {table: _joined([t.features for t in sources.values()], "id") for table, sources in context.items()}
     return Inputs(
         reports,
-        roads,
+        all_roads,
         elevation,
         facts,
         _joined([t.lamps for t in lamps.values()], "lamp_id"),
         _by_level([t.areas for t in admin.values()]),
+        {table: features for table, features in joined.items() if features is not None},
         area,
         basis,
         grid,
-        files,
-        pd.concat([quarantine_table(settings.file, []), *quarantine], ignore_index=True),
+        [row.file(settings) for row in read],
+        pd.concat(
+            [quarantine_table(settings.file, []), *(r.quarantine for r in read if r.quarantine is not None)],
+            ignore_index=True,
+        ),
     )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Read:
+    """What came of one file; rows_in = used + quarantined + excluded (roads that are no roads yet)."""
+
+    kind: str
+    name: str
+    rows_in: int | None
+    used: int | None
+    quarantine: pd.DataFrame | None
+    excluded: int = 0
+
+    def file(self, settings: Settings) -> dict[str, Any]:
+        """Return the file's row of the manifest."""
+        return {
+            "kind": self.kind,
+            "path": self.name,
+            "sha256": _sha256(settings.folder / self.name),
+            "rows_in": self.rows_in,
+            "rows_used": self.used,
+            "rows_quarantined": None if self.quarantine is None else len(self.quarantine),
+            "rows_excluded": self.excluded,
+        }
 
 
 def _named(settings: Settings, path: Path) -> str:
     """Return a path as the manifest names it: relative to the city's folder."""
     return path.relative_to(settings.folder.resolve(), walk_up=True).as_posix()
+
+
+def _context(settings: Settings, kind: Kind) -> dict[str, ContextTable]:
+    return {_named(settings, source.path): read_context(source, kind) for source in getattr(settings, kind.table)}
 
 
 def _joined(tables: list[gpd.GeoDataFrame], key: str) -> gpd.GeoDataFrame | None:
@@ -171,27 +200,6 @@ def _elevation(settings: Settings, grid: CityGrid, crs: CRS) -> tuple[Raster | N
         return None, None
     window, area = settings.terrain_window, cast(Polygon | MultiPolygon, grid.area)
     return read_elevation(settings.elevation, area, crs, window.margin_m, window.min_coverage)
-
-
-def _file_rows(
-    settings: Settings,
-    kind: str,
-    counts: Mapping[str, tuple[int | None, int | None, int | None]],
-    excluded: Mapping[str, int] | None = None,
-) -> list[dict[str, Any]]:
-    """Return a row per file; rows_in = rows_used + rows_quarantined + rows_excluded (roads that are no roads yet)."""
-    return [
-        {
-            "kind": kind,
-            "path": name,
-            "sha256": _sha256(settings.folder / name),
-            "rows_in": rows_in,
-            "rows_used": used,
-            "rows_quarantined": quarantined,
-            "rows_excluded": (excluded or {}).get(name, 0),
-        }
-        for name, (rows_in, used, quarantined) in counts.items()
-    ]
 
 
 def _sha256(path: Path) -> str:

@@ -94,6 +94,8 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
         lamps=plane.lamps is not None,
         kelurahan="kelurahan" in inputs.admin,
         kecamatan="kecamatan" in inputs.admin,
+        buildings="buildings" in inputs.context,
+        facilities="facilities" in inputs.context,
     )
 
 

@@ -31,6 +31,19 @@ SCORE_STEPS: tuple[tuple[float, float, RGB], ...] = (
 )
 
 
+# layers of one symbol: kind, colour, opacity
+SINGLE: dict[str, tuple[str, RGB, int]] = {
+    "roads": ("line", (110, 110, 110), 255),
+    "admin_areas": ("fill", (250, 244, 220), 60),
+    "streams": ("line", (31, 119, 180), 255),
+    "catchments": ("fill", (166, 206, 227), 50),
+    "waterways": ("line", (8, 81, 156), 255),
+    "buildings": ("fill", (150, 130, 110), 200),
+    "facilities": ("marker", (106, 61, 154), 255),
+    "street_lamps": ("marker", (255, 200, 40), 255),
+}
+
+
 def qml(layer: Layer) -> str:
     """Return the QML document of a layer: its renderer, and the Indonesian title of every field as alias."""
     root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology|Fields")
@@ -51,8 +64,9 @@ def _renderer(layer: Layer) -> ET.Element:
     if layer.name == "reports":
         rows = [(c, " / ".join(CATEGORY_LABELS[c]), CATEGORY_COLOURS[c]) for c in CATEGORIES]
         return _categories("category", rows, "marker", 220)
+    kind, colour, alpha = SINGLE[layer.name]
     element = ET.Element("renderer-v2", type="singleSymbol", symbollevels="0", enableorderby="0", forceraster="0")
-    ET.SubElement(element, "symbols").append(_symbol("0", "line", (110, 110, 110), 255))
+    ET.SubElement(element, "symbols").append(_symbol("0", kind, colour, alpha))
     return element
 
 

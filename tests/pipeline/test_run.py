@@ -115,6 +115,42 @@ def test_roads_in_zones_are_metres_of_their_cells(layers) -> None:
     assert set(",".join(roads["flood_zone_ids"].dropna()).split(",")) <= set(zones["zone_id"])
 
 
+def test_what_stands_in_a_zone_knows_it_and_the_zone_counts_it(layers) -> None:
+    floods, buildings, facilities = layers["flood_zones"], layers["buildings"], layers["facilities"]
+    inside = buildings.geometry.intersects(floods.union_all())
+    assert inside.tolist() == buildings["flood_zone_ids"].notna().tolist()
+    assert inside.sum() == 1
+    assert floods["buildings_exposed"].sum() == 1
+    school = facilities[facilities["kind"] == "school"].iloc[0]
+    assert school["flood_zone_ids"] in set(floods["zone_id"])
+    assert school["name"] == "SDN 1"
+    assert facilities.geom_type.tolist() == ["Point", "Point"]
+    assert buildings["area_m2"].to_numpy() == pytest.approx([11.1 * 11.1] * 2, rel=0.02)
+    assert layers["hexagons"]["facilities_total"].sum() == 2
+    assert layers["hexagons"]["buildings_total"].sum() == 1
+
+
+def test_districts_count_their_reports_and_zones(layers) -> None:
+    area = layers["admin_areas"].iloc[0]
+    assert (area["area_id"], area["level"], area["name"]) == ("99.01", "kelurahan", "Uji")
+    assert (area["reports_total"], area["reports_flood"], area["reports_waste"]) == (110, 40, 60)
+    assert area["flood_zones"] == len(layers["flood_zones"])
+    assert area["lighting_zones"] == 1
+
+
+def test_streams_run_down_the_valley_inside_their_catchment(layers) -> None:
+    streams, basins = layers["streams"], layers["catchments"]
+    assert len(streams) > 0
+    assert (streams["upstream_area_km2"] >= 1.0).all()
+    main = streams.sort_values("upstream_area_km2").iloc[-1]
+    assert abs(main.geometry.coords[-1][0] - 117.509) < 0.0006
+    assert main.geometry.coords[0][1] > main.geometry.coords[-1][1]
+    assert shapely.buffer(basins.union_all(), 1e-6).contains(main.geometry.interpolate(0.5, normalized=True))
+    assert basins.to_crs(32750).area.to_numpy() / 1e6 == pytest.approx(basins["area_km2"].to_numpy(), rel=1e-3)
+    assert layers["street_lamps"]["lighting_zone_ids"].notna().sum() == 10
+    assert layers["waterways"]["length_m"].iloc[0] == pytest.approx(0.018 * 110_600, rel=0.01)
+
+
 def test_every_null_has_a_reason_in_both_languages(published, layers) -> None:
     manifest = published[1].version.manifest
     for layer in LAYERS:

@@ -40,6 +40,12 @@ lamp_id = "lamp_id"
 [[admin_areas]]
 path = "kelurahan.geojson"
 level = "kelurahan"
+[[waterways]]
+path = "waterways.geojson"
+[[buildings]]
+path = "buildings.geojson"
+[[facilities]]
+path = "facilities.geojson"
 [evidence]
 min_background_reports = 10
 """
@@ -85,8 +91,33 @@ def write_tiny_city(folder: Path) -> Path:
             )
         ],
     )
+    valley = (WEST + EAST) / 2
+    _features(
+        folder / "waterways.geojson",
+        [
+            (
+                {"type": "LineString", "coordinates": [[valley, NORTH], [valley, SOUTH]]},
+                {"waterway": "drain", "name": "Kali"},
+            )
+        ],
+    )
+    _features(
+        folder / "buildings.geojson", [(_square(valley, y), {"building": "house"}) for y in (middle, NORTH + 0.01)]
+    )
+    _features(
+        folder / "facilities.geojson",
+        [
+            ({"type": "Point", "coordinates": [valley, middle]}, {"amenity": "school", "name": "SDN 1"}),
+            (_square(WEST + 0.001, NORTH - 0.001), {"amenity": "hospital", "name": "RSUD"}),
+        ],
+    )
     _reports(folder / "reports.csv", middle)
     return folder
+
+
+def _square(x: float, y: float) -> dict[str, object]:
+    corners = [[x, y], [x + 0.0001, y], [x + 0.0001, y + 0.0001], [x, y + 0.0001], [x, y]]
+    return {"type": "Polygon", "coordinates": [corners]}
 
 
 def _elevation(path: Path) -> None:

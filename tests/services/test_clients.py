@@ -21,7 +21,7 @@ from tests.services.running import served
 
 PROBE = SHARED / "tools/qgis_probe.py"
 SYSTEM_PYTHON = "/usr/bin/python3"
-PAGE_SIZES = {"reports": 200, "hexagons": 200, "roads": 200, "flood_zones": 1, "lighting_zones": 1}
+PAGE_SIZES = {"flood_zones": 1, "lighting_zones": 1}
 CITIES = Path(__file__).parents[1] / "cities"
 
 
@@ -72,7 +72,7 @@ def test_qgis_reads_and_draws_every_collection(qgis, running, tmp_path: Path, na
             url,
             name,
             "--page-size",
-            str(PAGE_SIZES[name]),
+            str(PAGE_SIZES.get(name, 200)),
             "--expect",
             str(expected),
             *picture,
@@ -86,15 +86,14 @@ def test_qgis_reads_and_draws_every_collection(qgis, running, tmp_path: Path, na
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]
     seen = json.loads(result.stdout.splitlines()[-1])
     assert seen["read_all"] == seen["feature_count"] == expected
-    assert [f for f in seen["fields"] if f != "id"] == list(LAYER_BY_NAME[name].names)
     if expected:
+        assert [f for f in seen["fields"] if f != "id"] == list(LAYER_BY_NAME[name].names)
         assert (tmp_path / f"{name}.png").stat().st_size > 1000
 
 
-STYLES = {
+STYLES = {layer.name: ("singleSymbol", None) for layer in LAYERS} | {
     "reports": ("categorizedSymbol", "category"),
     "hexagons": ("graduatedSymbol", "flood_score"),
-    "roads": ("singleSymbol", None),
     "flood_zones": ("categorizedSymbol", "severity"),
     "lighting_zones": ("categorizedSymbol", "severity"),
 }
@@ -134,8 +133,10 @@ def test_gdal_reads_every_collection(running) -> None:
             timeout=300,
         )
         assert result.returncode == 0, result.stderr
-        assert f"Feature Count: {len(read_layer(layers, layer.name))}" in result.stdout
-        assert all(f"{name}: " in result.stdout for name in layer.names)
+        count = len(read_layer(layers, layer.name))
+        assert f"Feature Count: {count}" in result.stdout
+        if count:  # GDAL learns the fields from the first features
+            assert all(f"{name}: " in result.stdout for name in layer.names), layer.name
 
 
 def test_gdal_copies_every_page(running, tmp_path: Path) -> None:

@@ -1,123 +1,22 @@
-"""What crosses module borders: the columns of every published layer, the raster, the enumerations, progress.
-
-All geometry of a layer is CRS84 (longitude, latitude, degrees); every time is UTC; metres are in the city's UTM zone.
-Property order is the order of `Layer.columns`. What is not known is null, and the version's manifest says why.
-"""
+"""The published layers: their columns with types, units, ranges, enumerations and bilingual titles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import geopandas as gpd
-import numpy as np
-import pandas as pd
-from affine import Affine
-from numpy.typing import NDArray
-from pyproj import CRS
-
-from spatial.errors import ContractError
-
-Kind = Literal["string", "integer", "number", "datetime", "json"]
-GeometryType = Literal["Point", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
-
-CATEGORIES = ("waste", "street_light", "flood", "drainage", "tree", "mobility", "road", "social_aid", "other")
-CATEGORY_LABELS: Mapping[str, tuple[str, str]] = {
-    "waste": ("sampah", "waste"),
-    "street_light": ("PJU rusak", "broken street light"),
-    "flood": ("banjir", "flood"),
-    "drainage": ("drainase", "drainage"),
-    "tree": ("tanaman bermasalah", "problem tree"),
-    "mobility": ("mobilitas dan akses", "mobility and access"),
-    "road": ("jalan rusak", "damaged road"),
-    "social_aid": ("bantuan sosial", "social aid"),
-    "other": ("lainnya", "other"),
-}
-STATUSES = ("open", "closed")
-QUALITY_FLAGS = ("duplicate", "default_location", "outside_area", "time_unknown", "location_rounded")
-CLASSES = ("low", "medium", "high")
-SEVERITIES = ("low", "medium", "high")
-TRENDS = ("rising", "steady", "falling")
-CAUSES = ("circuit", "independent", "unknown")
-CHANGES = ("new", "grown", "shrunk", "split", "merged", "unchanged")
-EXPOSURE_BASES = ("background_reports", "road_length_m", "lit_road_length_m", "lamps", "none")
-ZONE_TYPES = ("flood", "lighting")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One property of a layer: its type, unit, range, enumeration and its label in Indonesian and English."""
-
-    name: str
-    kind: Kind
-    title_id: str
-    title_en: str
-    unit: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    values: tuple[str, ...] | None = None
-    nullable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A stored table behind a collection. `columns` starts with the id; `temporal` names its datetime column."""
-
-    name: str
-    geometry: GeometryType
-    title_id: str
-    title_en: str
-    columns: tuple[Column, ...]
-    temporal: str | None = None
-
-    @property
-    def id_column(self) -> str:
-        """Name of the column that identifies a feature."""
-        return self.columns[0].name
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names in their published order, the id first."""
-        return tuple(column.name for column in self.columns)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Raster:
-    """A single-band raster: `values` is (rows, columns), NaN where unknown; `transform` maps (column, row) to x, y."""
-
-    values: NDArray[np.floating[Any]]
-    transform: Affine
-    crs: CRS
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or not np.issubdtype(self.values.dtype, np.floating):
-            raise ContractError(f"a raster is a 2-D array of floats, not {self.values.ndim}-D {self.values.dtype}")
-
-    @property
-    def pixel_size_m(self) -> float:
-        """Side of a pixel in units of the CRS (metres in a UTM zone)."""
-        return abs(float(self.transform.a))
-
-
-class Progress(Protocol):
-    """Told of what a long job does: `stage` opens a stage, `note` says a line that the person should see."""
-
-    def stage(self, name: str, title: str) -> None:
-        """Start the stage `name`; `title` is for people."""
-
-    def note(self, text: str) -> None:
-        """Say one line."""
-
-
-class Silent:
-    """A `Progress` that says nothing."""
-
-    def stage(self, name: str, title: str) -> None:
-        """Ignore the stage."""
-
-    def note(self, text: str) -> None:
-        """Ignore the line."""
+from spatial.contracts.enumerations import (
+    CATEGORIES,
+    CATEGORY_LABELS,
+    CAUSES,
+    CHANGES,
+    CLASSES,
+    EXPOSURE_BASES,
+    SEVERITIES,
+    STATUSES,
+    TRENDS,
+    ZONE_TYPES,
+)
+from spatial.contracts.model import Column, Layer
 
 
 def _s(name: str, title_id: str, title_en: str, **more: Any) -> Column:
@@ -211,6 +110,8 @@ HEXAGONS = Layer(
         _length("road_length_major_m", "Panjang jalan utama", "Major road length"),
         _length("lit_road_length_m", "Panjang jalan berlampu", "Lit road length"),
         _i("lamps_total", "Jumlah lampu", "Lamps"),
+        _i("buildings_total", "Jumlah bangunan", "Buildings"),
+        _i("facilities_total", "Jumlah fasilitas", "Facilities"),
         _n("elevation_mean_m", "Elevasi rata-rata", "Mean elevation", "m"),
         _n("elevation_min_m", "Elevasi terendah", "Lowest elevation", "m"),
         _n("slope_mean_deg", "Lereng rata-rata", "Mean slope", "deg", minimum=0.0, maximum=90.0),
@@ -263,6 +164,8 @@ def _zone_columns(*own: Column) -> tuple[Column, ...]:
         _i("n_cells", "Jumlah sel", "Cells"),
         _n("area_km2", "Luas", "Area", "km2", minimum=0.0),
         _length("road_length_m", "Panjang jalan", "Road length"),
+        _i("buildings_exposed", "Bangunan di dalam zona", "Buildings in the zone"),
+        _i("facilities_exposed", "Fasilitas di dalam zona", "Facilities in the zone"),
         _KELURAHAN,
         _KECAMATAN,
         _AREA_ID,
@@ -308,77 +211,109 @@ LIGHTING_ZONES = Layer(
     ),
 )
 
+_KIND = _s("kind", "Jenis", "Kind")
+_NAME = _s("name", "Nama", "Name")
+_FLOOD_ZONE_IDS = _s("flood_zone_ids", "Zona banjir", "Flood zones")
+_LIGHTING_ZONE_IDS = _s("lighting_zone_ids", "Zona PJU", "Lighting zones")
 
-def checked(layer: Layer, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return `table` with exactly the layer's columns in their order, plus geometry; every value checked.
+STREAMS = Layer(
+    "streams",
+    "LineString",
+    "Jaringan sungai dari medan",
+    "Streams from terrain",
+    columns=(
+        _s("stream_id", "ID alur", "Stream id", nullable=False),
+        _n("upstream_area_km2", "Luas hulu", "Upstream area", "km2", minimum=0.0),
+        _length("length_m", "Panjang", "Length"),
+    ),
+)
 
-    Parameters
-    ----------
-    table : GeoDataFrame in CRS84 or EPSG:4326 with longitude first. A column that is missing is filled with null.
+CATCHMENTS = Layer(
+    "catchments",
+    "MultiPolygon",
+    "Daerah tangkapan air",
+    "Catchments",
+    columns=(
+        _s("catchment_id", "ID daerah tangkapan", "Catchment id", nullable=False),
+        _n("area_km2", "Luas", "Area", "km2", minimum=0.0),
+        _s("outlet", "Titik keluar (bujur, lintang)", "Outlet (longitude, latitude)"),
+    ),
+)
 
-    Raises
-    ------
-    ContractError
-        Unknown column, wrong geometry type or CRS, null or repeated id, value outside its range or enumeration.
-    """
-    problems = list(_problems(layer, table))
-    if problems:
-        raise ContractError(f"layer {layer.name}: " + "; ".join(problems))
-    columns = {c.name: _typed(table[c.name], c) if c.name in table else _empty(c, table.index) for c in layer.columns}
-    return gpd.GeoDataFrame(columns, geometry=table.geometry.to_numpy(), index=table.index, crs="EPSG:4326")
+WATERWAYS = Layer(
+    "waterways",
+    "LineString",
+    "Saluran dan sungai terpetakan",
+    "Mapped waterways",
+    columns=(
+        _s("waterway_id", "ID saluran", "Waterway id", nullable=False),
+        _KIND,
+        _NAME,
+        _length("length_m", "Panjang", "Length"),
+    ),
+)
 
+BUILDINGS = Layer(
+    "buildings",
+    "MultiPolygon",
+    "Bangunan",
+    "Buildings",
+    columns=(
+        _s("building_id", "ID bangunan", "Building id", nullable=False),
+        _KIND,
+        _NAME,
+        _n("area_m2", "Luas tapak", "Footprint", "m2", minimum=0.0),
+        _s("cell", "Sel H3", "H3 cell"),
+        _share("flood_susceptibility", "Kerentanan banjir sel", "Flood susceptibility of the cell"),
+        _FLOOD_ZONE_IDS,
+    ),
+)
 
-def _problems(layer: Layer, table: gpd.GeoDataFrame) -> Iterator[str]:
-    unknown = [str(c) for c in table.columns if c not in layer.names and c != table.geometry.name]
-    if unknown:
-        yield f"unknown columns {unknown}"
-    if table.crs is None or (table.crs.to_epsg() != 4326 and table.crs != CRS("OGC:CRS84")):
-        yield f"CRS is {table.crs}, expected CRS84"
-    if layer.id_column not in table:
-        yield f"no id column {layer.id_column}"
-    elif not table[layer.id_column].is_unique:
-        yield f"ids repeat: {table.loc[table[layer.id_column].duplicated(), layer.id_column].head(3).tolist()}"
-    wrong = set(table.geom_type.dropna()) - {layer.geometry}
-    if wrong or table.geometry.isna().any():
-        yield f"geometry is {sorted(wrong) or 'null'}, expected {layer.geometry}"
-    for column in layer.columns:
-        if column.name in table:
-            yield from _column_problems(column, table[column.name])
-        elif not column.nullable:
-            yield f"{column.name} is missing"
+FACILITIES = Layer(
+    "facilities",
+    "Point",
+    "Sekolah, rumah sakit, puskesmas",
+    "Schools, hospitals, clinics",
+    columns=(
+        _s("facility_id", "ID fasilitas", "Facility id", nullable=False),
+        _KIND,
+        _NAME,
+        _s("cell", "Sel H3", "H3 cell"),
+        _share("flood_susceptibility", "Kerentanan banjir sel", "Flood susceptibility of the cell"),
+        _FLOOD_ZONE_IDS,
+        _LIGHTING_ZONE_IDS,
+    ),
+)
 
+STREET_LAMPS = Layer(
+    "street_lamps",
+    "Point",
+    "Lampu jalan",
+    "Street lamps",
+    columns=(
+        _s("lamp_id", "ID lampu", "Lamp id", nullable=False),
+        _s("panel_id", "ID panel", "Panel id"),
+        _s("source", "Asal data", "Where it comes from", nullable=False),
+        _s("cell", "Sel H3", "H3 cell"),
+        _LIGHTING_ZONE_IDS,
+    ),
+)
 
-def _column_problems(column: Column, values: pd.Series[Any]) -> Iterator[str]:
-    known = values.dropna()
-    if not column.nullable and len(known) < len(values):
-        yield f"{column.name} has {len(values) - len(known)} nulls"
-    if column.values is not None and not known.isin(column.values).all():
-        yield f"{column.name} has values outside {column.values}: {sorted(set(known) - set(column.values))[:3]}"
-    if column.kind in ("integer", "number") and len(known):
-        numbers = known.astype(float)
-        if not np.isfinite(numbers).all():
-            yield f"{column.name} is not finite"
-        if column.minimum is not None and numbers.min() < column.minimum:
-            yield f"{column.name} has {numbers.min()}, below {column.minimum}"
-        if column.maximum is not None and numbers.max() > column.maximum:
-            yield f"{column.name} has {numbers.max()}, above {column.maximum}"
-
-
-_DTYPES: Mapping[Kind, Any] = {
-    "string": "string",
-    "json": "string",
-    "integer": "Int64",
-    "number": "float64",
-    "datetime": "datetime64[ms, UTC]",
-}
-
-
-def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
-    if column.kind == "datetime":
-        values = pd.to_datetime(values, utc=True)
-    typed: pd.Series[Any] = values.astype(_DTYPES[column.kind])
-    return typed
-
-
-def _empty(column: Column, index: pd.Index[Any]) -> pd.Series[Any]:
-    return _typed(pd.Series([None] * len(index), index=index, dtype="object"), column)
+ADMIN_AREAS = Layer(
+    "admin_areas",
+    "MultiPolygon",
+    "Kelurahan dan kecamatan",
+    "Administrative areas",
+    columns=(
+        _s("area_id", "Kode wilayah (Kemendagri)", "Area code (Kemendagri)", nullable=False),
+        _s("level", "Tingkat", "Level", nullable=False),
+        _s("name", "Nama", "Name", nullable=False),
+        _i("reports_total", "Jumlah laporan", "Reports"),
+        *(
+            _i(f"reports_{name}", f"Laporan: {CATEGORY_LABELS[name][0]}", f"Reports: {CATEGORY_LABELS[name][1]}")
+            for name in CATEGORIES
+        ),
+        _i("flood_zones", "Zona banjir", "Flood zones"),
+        _i("lighting_zones", "Zona PJU", "Lighting zones"),
+    ),
+)

@@ -1,0 +1,68 @@
+"""What crosses module borders: the columns of every published layer, the raster, the enumerations, progress.
+
+All geometry of a layer is CRS84 (longitude, latitude, degrees); every time is UTC; metres are in the city's UTM zone.
+Property order is the order of `Layer.columns`. What is not known is null, and the version's manifest says why.
+"""
+
+from spatial.contracts.enumerations import (
+    CATEGORIES,
+    CATEGORY_LABELS,
+    CAUSES,
+    CHANGES,
+    CLASSES,
+    EXPOSURE_BASES,
+    QUALITY_FLAGS,
+    SEVERITIES,
+    STATUSES,
+    TRENDS,
+    ZONE_TYPES,
+)
+from spatial.contracts.layers import (
+    ADMIN_AREAS,
+    BUILDINGS,
+    CATCHMENTS,
+    FACILITIES,
+    FLOOD_ZONES,
+    HEXAGONS,
+    LIGHTING_ZONES,
+    REPORTS,
+    ROADS,
+    STREAMS,
+    STREET_LAMPS,
+    WATERWAYS,
+)
+from spatial.contracts.model import Column, GeometryType, Kind, Layer, Progress, Raster, Silent, checked
+
+__all__ = [
+    "ADMIN_AREAS",
+    "BUILDINGS",
+    "CATCHMENTS",
+    "CATEGORIES",
+    "CATEGORY_LABELS",
+    "CAUSES",
+    "CHANGES",
+    "CLASSES",
+    "EXPOSURE_BASES",
+    "FACILITIES",
+    "FLOOD_ZONES",
+    "HEXAGONS",
+    "LIGHTING_ZONES",
+    "QUALITY_FLAGS",
+    "REPORTS",
+    "ROADS",
+    "SEVERITIES",
+    "STATUSES",
+    "STREAMS",
+    "STREET_LAMPS",
+    "TRENDS",
+    "WATERWAYS",
+    "ZONE_TYPES",
+    "Column",
+    "GeometryType",
+    "Kind",
+    "Layer",
+    "Progress",
+    "Raster",
+    "Silent",
+    "checked",
+]
