@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import orjson
 import pygeoapi
 import pygeoapi.api as core
 import uvicorn
-from pygeoapi.api import APIRequest, itemtypes
+from pygeoapi.api import API, APIRequest, itemtypes
+from pygeoapi.util import render_j2_template
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
@@ -21,12 +25,13 @@ from starlette.staticfiles import StaticFiles
 
 from services.errors import http_status
 from services.features import PINNED_VERSION
-from services.site import CRS84, Edition, Site
-from spatial.errors import HexakotaError, NotFoundError
+from services.openapi import served_document
+from services.parameters import COMMON, FORMATS, GEOJSON, ITEMS, PARAMETERS, BadRequestError, check, negotiated
+from services.site import CRS84, Edition, Site, configuration
+from spatial.errors import HexakotaError, InputError, NotFoundError
 from spatial.registry import LAYER_BY_NAME
-from spatial.store.versions import MAP_FILE
+from spatial.store.versions import MAP_FILE, Versions
 
-GEOJSON = "application/geo+json"
 CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
@@ -36,26 +41,8 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
 )
-COMMON = frozenset({"f", "lang"})
-ITEMS = COMMON | {
-    "bbox",
-    "bbox-crs",
-    "crs",
-    "datetime",
-    "limit",
-    "offset",
-    "resulttype",
-    "properties",
-    "skipGeometry",
-    "version",
-}
-NOT_YET = ("sortby", "filter", "filter-lang", "filter-crs", "q", "profile")
 _NOT_SERVED = ("/processes", "/jobs", "/tiling-schemes")
 Handler = Callable[..., tuple[dict[str, str], int, Any]]
-
-
-class BadRequestError(Exception):
-    """A request that cannot be answered; its text names the parameter."""
 
 
 def dumps(content: Any, pretty: bool = False) -> str:
@@ -91,14 +78,15 @@ def create_app(city: Path, url: str) -> Starlette:
     site = Site(city, url)
     site.edition()
 
-    def route(path: str, handler: Callable[[Edition, Request], Any]) -> Route:
+    def route(path: str, handler: Callable[[Edition, Request], Any], kind: str = "page") -> Route:
         async def endpoint(request: Request) -> Response:
             try:
-                return await handler(site.edition(), request)  # type: ignore[no-any-return]
+                return await handler(site.edition(), negotiated(request, FORMATS[kind]))  # type: ignore[no-any-return]
             except BadRequestError as error:
                 return _problem(400, "InvalidParameterValue", str(error))
             except HexakotaError as error:
-                return _problem(http_status(error), "NoApplicableCode", str(error))
+                code = "NotFound" if isinstance(error, NotFoundError) else "NoApplicableCode"
+                return _problem(http_status(error), code, str(error))
 
         return Route(path, endpoint, methods=["GET"])
 
@@ -110,26 +98,47 @@ def create_app(city: Path, url: str) -> Starlette:
             route("/openapi", _openapi),
             route("/map.png", _map),
             route("/collections", _collections),
-            route("/collections/{name}", _collection),
+            route("/collections/{name}", _collection, "collection"),
             route("/collections/{name}/queryables", _queryables),
             route("/collections/{name}/schema", _schema),
-            route("/collections/{name}/items", _items),
-            route("/collections/{name}/items/{identifier:path}", _item),
+            route("/collections/{name}/items", _items, "items"),
+            route("/collections/{name}/items/{identifier:path}", _item, "item"),
             Mount("/static", StaticFiles(directory=static)),
-        ]
+        ],
+        exception_handlers={HTTPException: _no_such_page, Exception: _defect},
     )
 
 
 def serve(city: Path, host: str, port: int) -> None:
-    """Serve a city until interrupted; print the landing page and the address for QGIS. Raises StoreError."""
-    config = uvicorn.Config("", host=host, port=port, log_level="warning")
-    socket = config.bind_socket()
-    socket.listen(config.backlog)  # who reads the printed address may ask at once
-    url = f"http://{host}:{socket.getsockname()[1]}"
-    config.app = create_app(city, url)
-    print(f"halaman awal / landing page: {url}/?f=html\npeta / map: {url}/map.png")
-    print(f"QGIS: Layer ▸ Add Layer ▸ Add WFS / OGC API - Features Layer ▸ New ▸ URL: {url}", flush=True)
-    uvicorn.Server(config).run(sockets=[socket])
+    """Serve a city until interrupted; print the landing page and the address for QGIS.
+
+    The environment variable HEXAKOTA_URL is the address that clients use, where it is not `http://host:port` (behind a
+    proxy, or on every interface): QGIS follows the links that start with it.
+
+    Raises
+    ------
+    StoreError
+        Nothing is published.
+    InputError
+        The host or the port cannot be had.
+    """
+    with _listening(host, port) as listening:
+        here = f"[{host}]" if ":" in host else host
+        url = os.environ.get("HEXAKOTA_URL") or f"http://{here}:{listening.getsockname()[1]}"
+        app = create_app(city, url)
+        print(f"halaman awal / landing page: {url}/?f=html\npeta / map: {url}/map.png")
+        print(f"QGIS: Layer ▸ Add Layer ▸ Add WFS / OGC API - Features Layer ▸ New ▸ URL: {url}", flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens: who reads the printed address may ask at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        why = (error.strerror or str(error)).split(" (")[0]  # Python adds the address in brackets
+        raise InputError(f"{host}:{port}", "--port", f"cannot listen: {why}", "name another host or port") from error
 
 
 async def _ask(
@@ -155,21 +164,15 @@ def _json(content: Any, media_type: str = "application/json") -> Response:
     return Response(dumps(content), media_type=media_type)
 
 
-def _check(request: Request, allowed: frozenset[str]) -> None:
-    """Refuse parameters that are not known, not supported yet, or given twice; each is named."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in names:
-        if name in NOT_YET:
-            raise BadRequestError(f"{name}: not supported yet")
-        if name not in allowed:
-            raise BadRequestError(f"{name}: not a parameter here; expected one of {', '.join(sorted(allowed))}")
-        if names.count(name) > 1:
-            raise BadRequestError(f"{name}: given more than once")
-    if request.query_params.get("f") not in (None, "json", "html", "csv"):
-        raise BadRequestError(f"f={request.query_params['f']}: expected json or html; for items also csv")
-    for name in ("crs", "bbox-crs"):
-        if request.query_params.get(name, CRS84) != CRS84:
-            raise BadRequestError(f"{name}: only {CRS84} is supported yet")
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    told = {404: f"there is no page {request.url.path}", 405: f"{request.method} is not supported; use GET"}
+    return _problem(status, "NotFound" if status == 404 else "InvalidRequest", told.get(status, str(error)))
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    """Answer for what nobody expected; the server's log holds the traceback."""
+    return _problem(500, "NoApplicableCode", f"{type(error).__name__} in the server; its log says more")
 
 
 def _layer(edition: Edition, request: Request) -> str:
@@ -180,7 +183,7 @@ def _layer(edition: Edition, request: Request) -> str:
 
 
 async def _landing(edition: Edition, request: Request) -> Response:
-    _check(request, COMMON)
+    check(request, COMMON)
     headers, status, content = await _ask(edition, request, core.landing_page)
     if _is_html(headers):
         return _respond(headers, status, content)
@@ -202,23 +205,32 @@ def _is_html(headers: Mapping[str, str]) -> bool:
 
 
 async def _conformance(edition: Edition, request: Request) -> Response:
-    _check(request, COMMON)
-    return _json({"conformsTo": list(CONFORMANCE)})
+    check(request, COMMON)
+    asked = await APIRequest.from_starlette(request, edition.api.locales)
+    content = {"conformsTo": list(CONFORMANCE)}
+    if asked.format != "html":
+        return _json(content)
+    templates = edition.api.config["server"]["templates"]
+    page = render_j2_template(edition.api.tpl_config, templates, "conformance.html", content, asked.locale)
+    return Response(page, media_type="text/html")
 
 
 async def _openapi(edition: Edition, request: Request) -> Response:
-    _check(request, COMMON)
+    check(request, COMMON)
     headers, status, content = await _ask(edition, request, core.openapi_)
-    return _respond(headers, status, content, "application/vnd.oai.openapi+json;version=3.0")
+    if _is_html(headers):
+        return _respond(headers, status, content)
+    document = served_document(edition.api.openapi, PARAMETERS, FORMATS, edition.manifest["hexakota"], CRS84)
+    return _json(document, "application/vnd.oai.openapi+json;version=3.0")
 
 
 async def _map(edition: Edition, request: Request) -> Response:
-    _check(request, COMMON)
+    check(request, COMMON)
     return FileResponse(edition.version.path / MAP_FILE, media_type="image/png")
 
 
 async def _collections(edition: Edition, request: Request) -> Response:
-    _check(request, COMMON)
+    check(request, COMMON)
     headers, status, content = await _ask(edition, request, core.describe_collections)
     if _is_html(headers):
         return _respond(headers, status, content)
@@ -228,12 +240,36 @@ async def _collections(edition: Edition, request: Request) -> Response:
 
 
 async def _collection(edition: Edition, request: Request) -> Response:
+    check(request, PARAMETERS["collection"])
+    edition = await run_in_threadpool(_edition_of, edition, request)
     name = _layer(edition, request)
-    _check(request, COMMON | {"version"})
     headers, status, content = await _ask(edition, request, core.describe_collections, name)
     if _is_html(headers):
         return _respond(headers, status, content)
-    return _json(_described(edition, orjson.loads(content)))
+    return _json(_pinned(_described(edition, orjson.loads(content)), request))
+
+
+def _edition_of(edition: Edition, request: Request) -> Edition:
+    """Return the edition that `version=` names, or the served one. Raises NotFoundError."""
+    wanted = request.query_params.get("version", edition.version.id)
+    if wanted == edition.version.id:
+        return edition
+    versions = Versions(edition.version.path.parents[1])
+    try:
+        version = versions.get(wanted)
+    except NotFoundError as error:
+        raise NotFoundError(f"version={wanted}: there is no such version") from error
+    config = configuration(versions.var.parent, edition.api.base_url, version.manifest)
+    return Edition(version, version.manifest, API(config, edition.api.openapi))
+
+
+def _pinned(document: dict[str, Any], request: Request) -> dict[str, Any]:
+    """Write the `version=` that was asked for into the links to the same page and to its items."""
+    version = request.query_params.get("version")
+    for link in document["links"] if version else ():
+        if link["rel"] in ("self", "alternate", "items"):
+            link["href"] += f"{'&' if '?' in link['href'] else '?'}version={version}"
+    return document
 
 
 def _described(edition: Edition, collection: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +293,7 @@ async def _schema(edition: Edition, request: Request) -> Response:
 
 async def _schema_page(edition: Edition, request: Request, html: Handler, kind: str) -> Response:
     name = _layer(edition, request)
-    _check(request, COMMON)
+    check(request, COMMON)
     asked = await APIRequest.from_starlette(request, edition.api.locales)
     if asked.format == "html":
         return _respond(*await _ask(edition, request, html, name))
@@ -268,7 +304,7 @@ async def _schema_page(edition: Edition, request: Request, html: Handler, kind: 
 async def _items(edition: Edition, request: Request) -> Response:
     """Answer a page. A request without `version=` gets the served one written in, so that its links stay on it."""
     name = _layer(edition, request)
-    _check(request, ITEMS | frozenset(LAYER_BY_NAME[name].names))
+    check(request, ITEMS | frozenset(LAYER_BY_NAME[name].names))
     if "version" not in request.query_params:
         query = request.scope["query_string"] + b"&" * bool(request.scope["query_string"])
         scope = dict(request.scope) | {"query_string": query + f"version={edition.version.id}".encode()}
@@ -279,8 +315,10 @@ async def _items(edition: Edition, request: Request) -> Response:
 
 async def _item(edition: Edition, request: Request) -> Response:
     name = _layer(edition, request)
-    _check(request, COMMON | {"crs", "version"})
+    check(request, PARAMETERS["item"])
     PINNED_VERSION.set(request.query_params.get("version"))
     identifier = str(request.path_params["identifier"])
     headers, status, content = await _ask(edition, request, itemtypes.get_collection_item, name, identifier)
+    if status == 200 and not _is_html(headers):
+        content = dumps(_pinned(orjson.loads(content), request))
     return _respond(headers, status, content, GEOJSON)

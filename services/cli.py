@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -111,12 +112,15 @@ def _summary(manifest: dict[str, Any], path: Path, console: Console) -> None:
     console.print(f"\n{manifest['city']['name']}{synthetic}, versi / version {manifest['version']}", markup=False)
     inputs = Table()
     inputs.add_column("masukan / input", overflow="fold")
-    for title in ("baris masuk / rows in", "dipakai / used", "karantina / quarantined"):
+    for title in ("baris masuk / rows in", "dipakai / used", "karantina / quarantined", "lainnya / left out"):
         inputs.add_column(title, justify="right")
     for row in manifest["inputs"]:
         inputs.add_row(
             row["path"],
-            *("–" if row[k] is None else f"{row[k]:,}" for k in ("rows_in", "rows_used", "rows_quarantined")),
+            *(
+                "–" if row[k] is None else f"{row[k]:,}"
+                for k in ("rows_in", "rows_used", "rows_quarantined", "rows_excluded")
+            ),
         )
     console.print(inputs)
     reports = manifest["reports"]
@@ -147,7 +151,7 @@ def _summary(manifest: dict[str, Any], path: Path, console: Console) -> None:
     for row in manifest["left_out"]:
         console.print(f"! {row['id']} / {row['en']}", markup=False, soft_wrap=True)
     console.print(f"QGIS: {path / 'layers.gpkg'}", markup=False, soft_wrap=True)
-    console.print(f"server: hexakota serve {path.parents[2]}", markup=False, soft_wrap=True)
+    console.print(f"server: hexakota serve {shlex.quote(str(path.parents[2]))}", markup=False, soft_wrap=True)
 
 
 @_command("hexakota serve kupang --port 5000")

@@ -14,7 +14,8 @@ import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ class FeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no ty
             sure = {r[0] for r in rows if west <= r[1] and south <= r[2] and r[3] <= east and r[4] <= north}
             unsure = [r[0] for r in rows if r[0] not in sure]
             edge = connection.execute(self.geometries_sql(), (json.dumps(unsure),)).fetchall()
-            meets = shapely.intersects(shapely.box(*box), shapely.from_wkb([_wkb(row[1]) for row in edge]))
+            meets = shapely.intersects(_shape(box), shapely.from_wkb([_wkb(row[1]) for row in edge]))
             inside |= sure | {row[0] for row, yes in zip(edge, meets, strict=True) if yes}
         return sorted(inside)
 
@@ -249,26 +250,35 @@ def _boxes(bbox: Sequence[float]) -> list[Box]:
     return [(west, south, east, north)]
 
 
+def _shape(box: Box) -> shapely.Geometry:
+    """Return a box as a geometry; GEOS finds nothing on a polygon without area, so that is a line or a point."""
+    west, south, east, north = box
+    if west < east and south < north:
+        return shapely.box(*box)
+    ends = shapely.points([(west, south), (east, north)])
+    return ends[0] if west == east and south == north else shapely.linestrings([(west, south), (east, north)])
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(_DATE.pattern + r"[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+
 def _value(column: Column, text: str) -> str | int | float:
+    """Return the text of a property filter as the column's type; Python's own readers take too much (nan, 1_0)."""
     try:
-        if column.kind == "integer":
-            return _sqlite_integer(int(text))
-        if column.kind == "number":
+        if column.kind == "integer" and _INTEGER.fullmatch(text) and abs(int(text)) < 2**63:
+            return int(text)
+        if column.kind == "number" and _NUMBER.fullmatch(text) and isfinite(float(text)):
             return float(text)
         if column.kind == "datetime":
-            return _stored(_moment(text))
-    except ValueError as error:
-        raise _bad(f"{column.name}={text}: expected {column.kind}") from error
+            return _stored(_instant(text))
+    except (ValueError, OverflowError) as error:
+        raise _bad(f"{column.name}={text}: expected a time, such as 2025-01-31T08:00:00Z") from error
+    if column.kind in ("integer", "number"):
+        raise _bad(f"{column.name}={text}: expected {column.kind}")
     return text
-
-
-def _sqlite_integer(value: int) -> int:
-    if not -(2**63) <= value < 2**63:
-        raise ValueError("more than 64 bits")
-    return value
-
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _interval(text: str) -> tuple[str | None, str | None]:
@@ -279,24 +289,35 @@ def _interval(text: str) -> tuple[str | None, str | None]:
     try:
         begin = None if parts[0] in ("", "..") else _moment(parts[0])
         end = None if parts[-1] in ("", "..") else _moment(parts[-1], end=True)
-    except ValueError as error:
+        if begin is not None and end is not None and begin > end:
+            raise _bad(f"datetime={text}: it ends before it begins")
+        return (None if begin is None else _stored(_up(begin)), None if end is None else _stored(_down(end)))
+    except (ValueError, OverflowError) as error:
         raise _bad(f"datetime={text}: expected RFC 3339, such as 2025-01-31T08:00:00Z") from error
-    if begin is not None and end is not None and begin > end:
-        raise _bad(f"datetime={text}: it ends before it begins")
-    return (None if begin is None else _stored(begin), None if end is None else _stored(end))
 
 
 def _moment(text: str, end: bool = False) -> datetime:
-    if _DATE.fullmatch(text):
-        day = date.fromisoformat(text)
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return midnight + (timedelta(days=1, milliseconds=-1) if end else timedelta())
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("no offset")
-    return moment.astimezone(UTC)
+    if _DATE.fullmatch(text) is None:
+        return _instant(text)
+    midnight = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return midnight + (timedelta(days=1, microseconds=-1) if end else timedelta())
+
+
+def _instant(text: str) -> datetime:
+    if _TIME.fullmatch(text) is None:
+        raise ValueError("not RFC 3339")
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+
+
+def _up(moment: datetime) -> datetime:
+    return moment + timedelta(microseconds=-moment.microsecond % 1000)
+
+
+def _down(moment: datetime) -> datetime:
+    return moment - timedelta(microseconds=moment.microsecond % 1000)
 
 
 def _stored(moment: datetime) -> str:
-    """Return a time as GDAL stores it in GeoPackage: UTC, milliseconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    """Return a time as GDAL stores it in GeoPackage: UTC, milliseconds; what is finer than that equals nothing."""
+    detail = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.replace(tzinfo=None).isoformat(timespec=detail) + "Z"

@@ -33,6 +33,7 @@ from spatial.sources.roads import RoadSource
 
 FILE_NAME = "city.toml"
 INPUTS = ("reports", "roads", "elevation", "lamps", "admin_areas", "waterways", "buildings", "facilities")
+_SHARES = ("weight_evidence", "min_coverage", "min_score", "seed_susceptibility", "interval", "default_p")
 _ANY_SIGN = ("sea_level_m", "twi_low", "twi_high")
 _NOT_ZERO = (
     "slope_floor_deg", "hand_dry_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
@@ -52,6 +53,7 @@ class City:
     as_of: datetime | None = None
     taxonomy: Path | None = None
     attribution: tuple[str, ...] = ()
+    allow_fine_resolution: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def _check(path: Path, settings: Settings) -> None:
         )
     _check_files(path, settings)
     _check_parameters(path, settings)
+    _check_orders(path, settings)
 
 
 def _check_parameters(path: Path, settings: Settings) -> None:
@@ -166,9 +169,23 @@ def _check_parameters(path: Path, settings: Settings) -> None:
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, str) or name in _ANY_SIGN:
                     continue
+                if name in _SHARES and number > 1:
+                    raise InputError(path, f"{table}.{name}", f"{number} is above 1", "see docs/city-toml.md")
                 if not 0 <= number < float("inf") or (number == 0 and name in _NOT_ZERO):
                     least = "above 0" if name in _NOT_ZERO else "0 or more"
                     raise InputError(path, f"{table}.{name}", f"{number} is not {least}", "see docs/city-toml.md")
+
+
+def _check_orders(path: Path, settings: Settings) -> None:
+    """Refuse parameters that do not go together."""
+    if settings.susceptibility.twi_low >= settings.susceptibility.twi_high:
+        raise InputError(path, "susceptibility.twi_low", "it is not below twi_high", "see docs/city-toml.md")
+    for name in ("flood_zones", "lighting"):
+        low, high = getattr(settings, name).class_breaks
+        if not low <= high <= 1:
+            raise InputError(path, f"{name}.class_breaks", f"{low}, {high} do not rise within 0–1", "lower one first")
+    if not 0 < settings.evidence.interval < 1:
+        raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
 
 
 def _check_files(path: Path, settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial import cKDTree
 
 from spatial.contracts import LIGHTING_ZONES
 from spatial.hexgrid.clusters import dbscan
@@ -120,12 +120,19 @@ def lighting_zones(
     """
     points = dark_points(inputs, parameters)
     spacing = spacing_m(_lamp_xy(inputs.lamps), parameters.default_spacing_m)
-    labels = dbscan(points[["x", "y"]].to_numpy(float), parameters.eps_spacings * spacing, parameters.min_lamps)
+    within = parameters.eps_spacings * spacing
+    labels = dbscan(points[["x", "y"]].to_numpy(float), within, parameters.min_lamps)
     groups = [points[labels == label] for label in range(labels.max(initial=-1) + 1)]
     identities = identify("lighting", [frozenset(group.index) for group in groups], previous, version)
     rows = [
         _row(
-            inputs, group, outline(group[["x", "y"]].to_numpy(float), spacing / 2), identity, version, as_of, parameters
+            inputs,
+            group,
+            outline(group[["x", "y"]].to_numpy(float), spacing / 2, within),
+            identity,
+            version,
+            as_of,
+            parameters,
         )
         for group, identity in zip(groups, identities, strict=True)
     ]
@@ -143,9 +150,13 @@ def lighting_zones(
     return table.drop(columns=["road_length_major_m", "work"]), pd.DataFrame(pairs, columns=["zone_id", "member"])
 
 
-def outline(points_m: Array, reach_m: float) -> shapely.MultiPolygon:
-    """Return the area within `reach_m` of the minimum spanning tree through the points; metres."""
-    tree = minimum_spanning_tree(squareform(pdist(points_m))).tocoo()
+def outline(points_m: Array, reach_m: float, within_m: float) -> shapely.MultiPolygon:
+    """Return the area within `reach_m` of the minimum spanning tree through the points; metres.
+
+    Only points within `within_m` of each other are joined, so that memory grows with the cluster's neighbours.
+    """
+    index = cKDTree(points_m)
+    tree = minimum_spanning_tree(index.sparse_distance_matrix(index, within_m, output_type="coo_matrix")).tocoo()
     edges = [shapely.LineString(points_m[[i, j]]) for i, j in zip(tree.row, tree.col, strict=True)]
     skeleton = shapely.union_all(np.array([*edges, *map(shapely.Point, points_m)], dtype=object))
     return as_multipolygon(shapely.buffer(skeleton, reach_m, quad_segs=4))

@@ -24,6 +24,8 @@ from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
+NOT_NAMED = "(files that city.toml does not name any more)"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -78,7 +80,10 @@ def _store_reports(
 ) -> tuple[dict[str, Upsert], gpd.GeoDataFrame]:
     with LiveTables.opened(settings.var / "live.gpkg") as live:
         upserts = {name: live.upsert(table.reports, name, drop_missing) for name, table in inputs.reports.items()}
+        orphans = live.orphans(list(inputs.reports), drop_missing)
         live.replace_quarantine(inputs.quarantine)
+        if orphans and not drop_missing:
+            upserts[NOT_NAMED] = Upsert(0, 0, 0, 0, orphans)
         return upserts, live.snapshot()
 
 

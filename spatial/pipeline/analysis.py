@@ -28,6 +28,8 @@ from spatial.pipeline.cells import (
     base_cells,
     cell_km2,
     explain,
+    lighting_exposure,
+    recent_floods,
 )
 from spatial.pipeline.context import context_layers, exposed, standing_per_cell
 from spatial.pipeline.inputs import Inputs
@@ -64,14 +66,14 @@ def analyse_city(
     """
     grid, n = inputs.grid, len(inputs.grid.cells)
     neighbours = disk_matrix(list(grid.cells), 1)
-    cells = base_cells(inputs, placed)
+    cells = base_cells(inputs, placed, settings)
     add_roads_and_lamps(cells, plane, grid)
     facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
     progress.stage("terrain", "Menghitung medan / computing terrain")
     terrain_parts, terrain = add_terrain(cells, inputs, settings, facts)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
-    incidents = placed.incidents[placed.incidents["category"] == "flood"]
+    incidents = recent_floods(placed, settings)
     few = terrain_parts is not None and len(incidents) < settings.evidence.min_incidents
     parts = score_parts(terrain_parts, None if evidence is None or few else evidence.value, settings.susceptibility)
     score = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0) if parts else np.full(n, np.nan)
@@ -89,8 +91,9 @@ def analyse_city(
     )
     progress.stage("lighting", "Zona PJU padam / lighting-outage zones")
     outages, outage_members = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
-    add_lighting_score(cells, placed, plane, settings)
-    add_hot_spots(cells, placed, neighbours)
+    add_lighting_score(cells, settings)
+    facts["lighting_exposure_basis"] = lighting_exposure(cells)[1]
+    add_hot_spots(cells, neighbours)
     explain(cells, parts)
     cells = gpd.GeoDataFrame(pd.concat([cells, standing_per_cell(inputs, cells)], axis=1))
     roads = _roads_layer(plane, cells, labels, floods, outages, grid, terrain_parts is not None)

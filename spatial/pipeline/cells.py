@@ -43,7 +43,14 @@ def cell_km2(grid: CityGrid) -> Array:
     return np.asarray(shapely.area(grid.polygons) / 1e6, dtype=float)
 
 
-def base_cells(inputs: Inputs, placed: Placed) -> gpd.GeoDataFrame:
+def recent_floods(placed: Placed, settings: Settings) -> pd.DataFrame:
+    """Return the flood incidents that count, with their `weight` by recency (see `EvidenceParameters`)."""
+    floods = placed.incidents[placed.incidents["category"] == "flood"]
+    weight = recency_weights(floods["requested_datetime"], placed.as_of, settings.evidence)
+    return floods.assign(weight=weight)[weight > 0]
+
+
+def base_cells(inputs: Inputs, placed: Placed, settings: Settings) -> gpd.GeoDataFrame:
     """Return the cells with their districts, reports by category and incidents (none without reports)."""
     grid = inputs.grid
     cells = gpd.GeoDataFrame(
@@ -58,7 +65,7 @@ def base_cells(inputs: Inputs, placed: Placed) -> gpd.GeoDataFrame:
             known = best >= 0
             cells.loc[known, level] = areas["name"].to_numpy()[best[known]]
             cells.loc[known, "area_id"] = areas["area_id"].to_numpy()[best[known]]
-    if not inputs.reports:
+    if placed.reports.empty:
         return cells
     usable = placed.reports[placed.usable]
     n = len(cells)
@@ -66,9 +73,8 @@ def base_cells(inputs: Inputs, placed: Placed) -> gpd.GeoDataFrame:
     for name in CATEGORIES:
         cells[f"reports_{name}"] = np.bincount(usable.loc[usable["category"] == name, "cell_position"], minlength=n)
     incidents = placed.incidents
-    flood = incidents["category"] == "flood"
     dark = (incidents["category"] == "street_light") & incidents["is_open"]
-    cells["incidents_flood"] = np.bincount(incidents.loc[flood, "cell"], minlength=n)
+    cells["incidents_flood"] = np.bincount(recent_floods(placed, settings)["cell"], minlength=n)
     cells["incidents_lighting"] = np.bincount(incidents.loc[dark, "cell"], minlength=n)
     return cells
 
@@ -149,9 +155,8 @@ def add_evidence(
     cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, plane: Plane, settings: Settings
 ) -> Evidence:
     """Add exposure and evidence of flood incidents, weighted by recency, with its interval."""
-    floods = placed.incidents[placed.incidents["category"] == "flood"]
-    weights = recency_weights(floods["requested_datetime"], placed.as_of, settings.evidence)
-    counts = np.bincount(floods["cell"].to_numpy(np.int64), weights=weights, minlength=len(cells))
+    floods = recent_floods(placed, settings)
+    counts = np.bincount(floods["cell"].to_numpy(np.int64), weights=floods["weight"], minlength=len(cells))
     others = [name for name in CATEGORIES if name not in NOT_BACKGROUND]
     background = cells[[f"reports_{name}" for name in others]].sum(axis=1).to_numpy(float)
     road = None if plane.roads is None else cells["road_length_m"].to_numpy(float)
@@ -174,7 +179,7 @@ def lighting_exposure(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
     return np.ones(len(cells)), "none"
 
 
-def add_lighting_score(cells: gpd.GeoDataFrame, placed: Placed, plane: Plane, settings: Settings) -> None:
+def add_lighting_score(cells: gpd.GeoDataFrame, settings: Settings) -> None:
     """Score cells by the attributable fraction of their open lighting incidents, as `flood_evidence` does."""
     cells["lighting_score"], cells["lighting_class"] = np.nan, None
     if "incidents_lighting" in cells and cells["incidents_lighting"].sum() > 0:
@@ -184,7 +189,7 @@ def add_lighting_score(cells: gpd.GeoDataFrame, placed: Placed, plane: Plane, se
         cells["lighting_class"] = classify(score, settings.lighting.class_breaks)
 
 
-def add_hot_spots(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array) -> None:
+def add_hot_spots(cells: gpd.GeoDataFrame, neighbours: csr_array) -> None:
     """Add Gi* and q of flood and lighting incidents, where there are at least MIN_INCIDENTS_FOR_GI."""
     if "incidents_flood" not in cells:
         return

@@ -100,7 +100,7 @@ def _admin_areas(inputs: Inputs, placed: Placed, zones: Zones) -> gpd.GeoDataFra
     outlines = areas.geometry.to_numpy()
     tree = shapely.STRtree(outlines)
     table = areas[["area_id", "level", "name"]].copy()
-    if inputs.reports:
+    if len(placed.reports):
         usable = placed.reports[placed.usable]
         report, area = tree.query(usable.geometry.to_numpy(), predicate="intersects")
         category = usable["category"].to_numpy(dtype=object)[report]

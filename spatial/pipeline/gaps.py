@@ -33,6 +33,8 @@ class Known:
     kecamatan: bool
     buildings: bool
     facilities: bool
+    lighting_basis: str
+    too_fine: bool
 
 
 def text(indonesian: str, english: str) -> Text:
@@ -54,7 +56,7 @@ _TERRAIN = (
 )
 _NO_ELEVATION = text("kota ini tidak punya data elevasi", "the city has no elevation data")
 _NO_REPORTS = text("kota ini tidak punya laporan", "the city has no reports")
-_NO_ROADS = text("kota ini tidak punya data jalan", "the city has no roads")
+_NO_ROADS = text("tidak ada data jalan di dalam wilayah", "there are no roads inside the area")
 _NO_CLASSES = text("data jalan tanpa kelas jalan", "the roads carry no class")
 _NO_LIT = text("data jalan tanpa atribut penerangan (lit)", "the roads carry no lighting attribute (lit)")
 _NO_LAMPS = text("tidak ada inventaris lampu", "there is no lamp inventory")
@@ -137,6 +139,11 @@ _RULES: tuple[Rule, ...] = (
         ),
         lambda k: not k.reports,
         _NO_REPORTS,
+    ),
+    (
+        ("flood_gi_*", "lighting_gi_*"),
+        lambda k: True,
+        text("tidak ada beda antarsel untuk diuji", "the map does not vary enough to be tested"),
     ),
     (("report_rate",), lambda k: not k.roads, _NO_ROADS),
     (("report_rate",), lambda k: True, text("sel tanpa jalan", "the cell has no road")),
@@ -254,6 +261,12 @@ def left_out(known: Known, facts: Mapping[str, Any]) -> list[dict[str, str]]:
             "no_times",
             "Laporan tanpa waktu: status menentukan mana yang terbuka, tren tidak dihitung.",
             "The reports carry no time: status decides what is open, and there is no trend.",
+        ),
+        (
+            known.too_fine,
+            "fine_resolution",
+            "Sel lebih halus daripada elevasinya: beda antarsel bertetangga tidak bermakna.",
+            "The cells are finer than the elevation: differences between neighbours mean nothing.",
         ),
         (not known.roads, "no_roads", "Tanpa data jalan: panjang jalan tidak dihitung.", "No roads: no road lengths."),
         (

@@ -22,6 +22,7 @@ from spatial.contracts import Progress, Raster
 from spatial.errors import InputError
 from spatial.hexgrid.grid import mean_cell_area_km2
 from spatial.hexgrid.join import CityGrid, city_grid, to_plane
+from spatial.pipeline.repeats import without_repeats
 from spatial.sources.areas import read_admin_areas, read_area
 from spatial.sources.context import BUILDINGS, FACILITIES, WATERWAYS, ContextTable, Kind, read_context
 from spatial.sources.elevation import ElevationFacts, read_elevation
@@ -74,15 +75,19 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     """Read everything that `city.toml` names. Raises InputError."""
     progress.stage("reports", "Membaca laporan / reading reports")
     taxonomy = load_taxonomy(*([settings.city.taxonomy] if settings.city.taxonomy else []))
-    reports = {_named(settings, s.path): read_reports(s, taxonomy, settings.city.time_zone) for s in settings.reports}
+    reports = {n: read_reports(s, taxonomy, settings.city.time_zone) for n, s in _named(settings, "reports")}
     progress.stage("roads", "Membaca jalan, lampu, batas, bangunan / reading roads, lamps, boundaries, buildings")
-    roads = {_named(settings, s.path): read_roads(s) for s in settings.roads}
-    lamps = {_named(settings, s.path): read_lamps(s) for s in settings.lamps}
-    admin = {_named(settings, s.path): read_admin_areas(s) for s in settings.admin_areas}
+    roads = {n: read_roads(s) for n, s in _named(settings, "roads")}
+    lamps = {n: read_lamps(s) for n, s in _named(settings, "lamps")}
+    admin = {n: read_admin_areas(s) for n, s in _named(settings, "admin_areas")}
     context = {kind.table: _context(settings, kind) for kind in (WATERWAYS, BUILDINGS, FACILITIES)}
+    reports = without_repeats(reports, "reports", "report_id", last_wins=True)
+    roads = without_repeats(roads, "roads", "road_id", last_wins=False)
+    lamps = without_repeats(lamps, "lamps", "lamp_id", last_wins=False)
+    admin = without_repeats(admin, "areas", "area_id", last_wins=False)
     all_roads = _joined([t.roads for t in roads.values()], "road_id")
     area, basis = _area(settings, reports, all_roads)
-    crs = gpd.GeoSeries([area], crs="EPSG:4326").estimate_utm_crs()
+    crs = _utm(settings, area)
     grid = _grid(settings, area, crs)
     if settings.area.hull_of != "reports":
         reports = {name: quarantine_swapped(table, area.bounds) for name, table in reports.items()}
@@ -92,7 +97,7 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     read += [
         _Read("roads", n, t.rows_in, t.rows_used, t.quarantine, sum(t.excluded.values())) for n, t in roads.items()
     ]
-    read += [_Read("elevation", _named(settings, s.path), None, None, None) for s in settings.elevation]
+    read += [_Read("elevation", n, None, None, None) for n, _ in _named(settings, "elevation")]
     read += [_Read("lamps", n, t.rows_in, len(t.lamps), t.quarantine) for n, t in lamps.items()]
     read += [_Read("admin_areas", n, t.rows_in, len(t.areas), t.quarantine) for n, t in admin.items()]
     for table, sources in context.items():
@@ -133,7 +138,7 @@ class _Read:
         return {
             "kind": self.kind,
             "path": self.name,
-            "sha256": _sha256(settings.folder / self.name),
+            "sha256": _sha256(settings.folder / self.name.split("#")[0]),
             "rows_in": self.rows_in,
             "rows_used": self.used,
             "rows_quarantined": None if self.quarantine is None else len(self.quarantine),
@@ -141,20 +146,42 @@ class _Read:
         }
 
 
-def _named(settings: Settings, path: Path) -> str:
-    """Return a path as the manifest names it: relative to the city's folder."""
-    return path.relative_to(settings.folder.resolve(), walk_up=True).as_posix()
+def _named(settings: Settings, table: str) -> list[tuple[str, Any]]:
+    """Return the sources of a kind, each with the name that the manifest gives it.
+
+    The name is the file's path relative to the city's folder; where a file is named more than once, `#` and the layer
+    or the source's label follow. Raises InputError where that does not tell them apart either.
+    """
+    sources = getattr(settings, table)
+    paths = [s.path.relative_to(settings.folder.resolve(), walk_up=True).as_posix() for s in sources]
+    names = [
+        path if paths.count(path) == 1 else f"{path}#{getattr(s, 'layer', None) or getattr(s, 'label', '')}"
+        for path, s in zip(paths, sources, strict=True)
+    ]
+    for name in names:
+        if names.count(name) > 1:
+            hint = "give each its own source or layer, or name it once"
+            raise InputError(settings.file, f"{table}.path", f"{name} is named twice", hint)
+    return list(zip(names, sources, strict=True))
 
 
 def _context(settings: Settings, kind: Kind) -> dict[str, ContextTable]:
-    return {_named(settings, source.path): read_context(source, kind) for source in getattr(settings, kind.table)}
+    tables = {name: read_context(source, kind) for name, source in _named(settings, kind.table)}
+    return without_repeats(tables, "features", "id", last_wins=False)
+
+
+def _utm(settings: Settings, area: BaseGeometry) -> CRS:
+    try:
+        return CRS(gpd.GeoSeries([area], crs="EPSG:4326").estimate_utm_crs())
+    except RuntimeError as error:
+        raise InputError(settings.file, "area", "no UTM zone holds it", "UTM covers 80° S to 84° N") from error
 
 
 def _joined(tables: list[gpd.GeoDataFrame], key: str) -> gpd.GeoDataFrame | None:
     if not tables:
         return None
     table = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs="EPSG:4326")
-    return table[table[key].isna() | ~table[key].duplicated()].sort_values(key, ignore_index=True)
+    return table.sort_values(key, ignore_index=True)
 
 
 def _by_level(tables: list[gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
@@ -174,9 +201,13 @@ def _area(settings: Settings, reports: Mapping[str, ReportTable], roads: gpd.Geo
     else:
         tables = [t.reports for t in reports.values()] if area.hull_of == "reports" or roads is None else [roads]
         shape = shapely.convex_hull(shapely.geometrycollections(np.concatenate([t.geometry for t in tables])))
+    if shape.is_empty:
+        raise InputError(
+            settings.file, "area.hull_of", "no row of it can be used", "see the quarantine, or give a bbox"
+        )
     if area.buffer_m:
         series = gpd.GeoSeries([shape], crs="EPSG:4326")
-        shape = series.to_crs(series.estimate_utm_crs()).buffer(area.buffer_m).to_crs("EPSG:4326").iloc[0]
+        shape = series.to_crs(_utm(settings, shape)).buffer(area.buffer_m).to_crs("EPSG:4326").iloc[0]
     if shape.area == 0:
         raise InputError(settings.file, "area", "the area has no extent", "name a boundary file, or give a bbox")
     return shape, basis
@@ -199,7 +230,21 @@ def _elevation(settings: Settings, grid: CityGrid, crs: CRS) -> tuple[Raster | N
     if not settings.elevation:
         return None, None
     window, area = settings.terrain_window, cast(Polygon | MultiPolygon, grid.area)
-    return read_elevation(settings.elevation, area, crs, window.margin_m, window.min_coverage)
+    raster, facts = read_elevation(settings.elevation, area, crs, window.margin_m, window.min_coverage)
+    finest = finest_resolution(facts.pixel_size_m)
+    if settings.city.resolution > finest and not settings.city.allow_fine_resolution:
+        raise InputError(
+            settings.file,
+            "city.resolution",
+            f"{settings.city.resolution} is too fine for elevation of {facts.pixel_size_m:g} m: {finest} at most",
+            "take a coarser one, or set allow_fine_resolution = true (the layers then say so)",
+        )
+    return raster, facts
+
+
+def finest_resolution(pixel_size_m: float) -> int:
+    """Return the finest H3 resolution that elevation of a pixel size supports: 9 at 30 m, 10 at 8 m, 11 at 2 m."""
+    return 9 if pixel_size_m > 12.0 else 10 if pixel_size_m > 4.0 else 11
 
 
 def _sha256(path: Path) -> str:

@@ -17,11 +17,12 @@ import pandas as pd
 
 import spatial
 from spatial.config import Settings, parameters
-from spatial.contracts import FLOOD_ZONES, HEXAGONS, Layer
+from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, Layer
 from spatial.hexgrid.join import CityGrid
 from spatial.pipeline.analysis import Result
+from spatial.pipeline.cells import recent_floods
 from spatial.pipeline.gaps import Known, left_out, null_reasons, text
-from spatial.pipeline.inputs import Inputs
+from spatial.pipeline.inputs import Inputs, finest_resolution
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
 from spatial.store.geopackage import content_hash
@@ -76,12 +77,12 @@ def version_id(print_of_inputs: str, previous: str | None) -> str:
 def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed, result: Result) -> Known:
     """Return what the city's inputs gave."""
     incidents = placed.incidents
-    roads = plane.roads
-    floods = int((incidents["category"] == "flood").sum())
+    roads = None if plane.roads is None or plane.roads.empty else plane.roads
+    floods = len(recent_floods(placed, settings))
     return Known(
-        reports=bool(inputs.reports),
+        reports=len(placed.reports) > 0,
         flood_incidents=floods,
-        terrain_leads=bool(inputs.reports)
+        terrain_leads=len(placed.reports) > 0
         and inputs.elevation is not None
         and floods < settings.evidence.min_incidents,
         lighting_incidents=int(((incidents["category"] == "street_light") & incidents["is_open"]).sum()),
@@ -96,6 +97,9 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
         kecamatan="kecamatan" in inputs.admin,
         buildings="buildings" in inputs.context,
         facilities="facilities" in inputs.context,
+        lighting_basis=str(result.facts["lighting_exposure_basis"]),
+        too_fine=inputs.elevation is not None
+        and settings.city.resolution > finest_resolution(inputs.elevation.pixel_size_m),
     )
 
 
@@ -157,6 +161,7 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
         "quarantine_reasons": dict(sorted(Counter(quarantine["reason"]).items())) if len(quarantine) else {},
         "stored": len(placed.reports),
         "in_cells_and_counted": int(placed.usable.sum()),
+        "after_as_of": 0 if placed.as_of is None else int((placed.reports["requested_datetime"] > placed.as_of).sum()),
         "flags": dict(sorted(flag_counts.items())),
         "distinct_incidents": len(placed.incidents),
         "unmapped_words": dict(sorted(inputs.unmapped.items())),
@@ -235,4 +240,7 @@ def _notes(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> list[dict[str
                 "(flood) or per lamp (lighting).",
             )
         )
+    if layer in (LIGHTING_ZONES, HEXAGONS) and known.reports:
+        basis = known.lighting_basis
+        notes.append(text(f"Paparan PJU: {basis}.", f"Exposure of lighting reports: {basis}."))
     return notes

@@ -15,6 +15,7 @@ from spatial.hexgrid.grid import cells_of_points
 from spatial.hexgrid.join import nearest_lines, to_plane
 from spatial.pipeline.inputs import Inputs
 from spatial.sources.cleaning import default_locations, duplicates
+from spatial.sources.redaction import redact
 
 ROUNDED_DECIMALS = 4
 
@@ -25,8 +26,9 @@ class Placed:
 
     Attributes
     ----------
-    reports : every report of the snapshot; also `x, y` (m) and `cell_position` (-1 outside the cells).
-    usable : (n,) bool: inside the area and not on a default location.
+    reports : every report of the snapshot, its description without personal data; also `x, y` (m) and `cell_position`
+        (-1 outside the cells).
+    usable : (n,) bool: inside the area, not on a default location, and not made after `as_of`.
     incidents : one row per distinct incident of the usable reports: `incident_id, category, cell, x, y,
         requested_datetime, n_reports, is_open`, and the first report's district.
     as_of : the moment the run speaks of, UTC; None where no report has a time.
@@ -54,6 +56,10 @@ def place_reports(
     table["cell_position"] = inputs.grid.positions(table["cell"].tolist())
     flags = _flags(table, plane, inputs, settings)
     usable = ~(flags["outside_area"] | flags["default_location"])
+    as_of = _as_of(settings, table[usable])
+    if as_of is not None:
+        usable &= ~(table["requested_datetime"] > as_of)
+    table["description"] = [redact(None if pd.isna(text) else str(text)) for text in table["description"]]
     first = np.arange(len(table))
     where = np.flatnonzero(usable)
     days = (table["requested_datetime"] - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
@@ -75,7 +81,6 @@ def place_reports(
     ]
     _add_districts(table, inputs)
     _add_roads(table, plane, roads)
-    as_of = _as_of(settings, table[usable])
     table["is_open"] = _open(table, as_of)
     return Placed(table, usable, _incidents(table[usable]), as_of)
 

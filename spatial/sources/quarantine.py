@@ -35,6 +35,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "negative_depth": ("kedalaman negatif", "depth is negative"),
     "repeated_id": ("ID berulang, isi sama", "id repeats an earlier row, same content"),
     "conflicting_id": ("ID berulang, isi berbeda", "id repeats an earlier row, other content"),
+    "superseded": ("digantikan kiriman lain", "another file holds a later delivery of this id"),
+    "id_of_another_file": ("ID sudah ada di berkas lain", "another file holds this id already"),
     "missing_id": ("tanpa ID atau nama", "no id or name"),
 }
 

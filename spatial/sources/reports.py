@@ -34,6 +34,7 @@ TIMES = ("requested_datetime", "updated_datetime", "resolved_datetime")
 IMPLICIT = ("report_id", "lon", "lat", "category", "description", "status", *TIMES, "depth_m")
 FIELDS = (*IMPLICIT, "source")
 COLUMNS = ("report_id", "source", "category", "category_raw", "description", "status", *TIMES, "depth_m", "decimals")
+METRE_DECIMALS = 5  # a metre is the fifth decimal of a degree
 TIME_TYPE = "datetime64[ms, UTC]"
 DEPTH_UNITS: Mapping[str, float] = {"m": 1.0, "cm": 0.01}
 
@@ -132,7 +133,8 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     late = table["resolved_datetime"] < table["requested_datetime"]
     ledger.refuse(late, columns.name("resolved_datetime"), "resolved_before_requested", table["resolved_datetime"])
     table["depth_m"] = _depths(ledger, columns, DEPTH_UNITS[source.depth_unit])
-    table["decimals"] = point_decimals(points)
+    projected = columns.crs(source.crs).is_projected
+    table["decimals"] = np.asarray(point_decimals(points)) + (METRE_DECIMALS if projected else 0)
     table["report_id"] = _ids(table, columns.texts("report_id"), points)
     ledger.refuse_repeats(table["report_id"], columns.name("report_id"))
     kept = ledger.kept()

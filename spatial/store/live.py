@@ -72,7 +72,7 @@ _SYSTEMS = (
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """What one file's rows did to the live reports; `missing` are rows that it held in an earlier run."""
+    """What one file's rows did to the live reports; `missing` are rows that it held once and that stay."""
 
     new: int
     changed: int
@@ -134,7 +134,15 @@ class LiveTables:
         ]
         if drop_missing:
             self._connection.executemany("DELETE FROM reports WHERE report_id = ?", [(key,) for key in missing])
-        return Upsert(new, len(rows) - new - same - edited, same, edited, len(missing))
+        return Upsert(new, len(rows) - new - same - edited, same, edited, 0 if drop_missing else len(missing))
+
+    def orphans(self, files: Sequence[str], drop: bool) -> int:
+        """Count, and with `drop` delete, the file rows of earlier runs whose file is not among `files` any more."""
+        rows = self._connection.execute("SELECT report_id, file FROM reports WHERE origin = 'file'").fetchall()
+        left = [(report_id,) for report_id, file in rows if file not in files]
+        if drop:
+            self._connection.executemany("DELETE FROM reports WHERE report_id = ?", left)
+        return len(left)
 
     def replace_quarantine(self, rows: pd.DataFrame) -> None:
         """Replace the quarantine by what this run could not use: `file, row, report_id, field, reason, value, raw`."""

@@ -137,7 +137,7 @@ def test_zones_hold_their_members_and_do_not_depend_on_order(xs: list[int], rand
 def test_an_outline_runs_along_the_street() -> None:
     """An L of lamps: the outline follows both legs and leaves the inside of the corner out."""
     points = np.array([[0.0, 0.0], [30.0, 0.0], [60.0, 0.0], [60.0, 30.0], [60.0, 60.0]])
-    shape = outline(points, 10.0)
+    shape = outline(points, 10.0, 31.0)
     assert shape.contains(shapely.Point(45, 0))
     assert shape.contains(shapely.Point(60, 45))
     assert not shape.intersects(shapely.Point(20, 40))

@@ -15,16 +15,18 @@ from urllib.parse import urlencode
 
 
 @contextmanager
-def served(city: Path) -> Iterator[str]:
+def served(city: Path, port: int = 0) -> Iterator[str]:
     """Run `hexakota serve` and yield the address that it prints."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.cli", "serve", str(city), "--port", "0"],
+        [sys.executable, "-m", "services.cli", "serve", str(city), "--port", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
         line = process.stdout.readline()
+        if "/?f=html" not in line:
+            raise RuntimeError(f"the server did not start: {line}{process.communicate(timeout=30)[0]}")
         yield line.split(": ", 1)[1].split("/?f=html")[0]
     finally:
         process.terminate()
