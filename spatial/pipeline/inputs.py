@@ -29,6 +29,7 @@ from spatial.sources.quarantine import quarantine_table
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import load_taxonomy
+from spatial.sources.tiles import input_files
 
 MAX_CELLS = 2_000_000
 
@@ -94,7 +95,11 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
             {n: (t.rows_in, t.rows_used, len(t.quarantine)) for n, t in road_tables.items()},
             {n: sum(t.excluded.values()) for n, t in road_tables.items()},
         ),
-        *_file_rows(settings, "elevation", {_named(settings, s.path): (None, None, None) for s in settings.elevation}),
+        *_file_rows(
+            settings,
+            "elevation",
+            {_named(settings, f): (None, None, None) for s in settings.elevation for f in input_files(s)},
+        ),
         *_file_rows(settings, "lamps", {n: (t.rows_in, len(t.lamps), len(t.quarantine)) for n, t in lamps.items()}),
         *_file_rows(
             settings, "admin_areas", {n: (t.rows_in, len(t.areas), len(t.quarantine)) for n, t in admin.items()}
