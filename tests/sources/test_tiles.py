@@ -8,17 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject
+from scipy.ndimage import binary_dilation, binary_erosion
 from shapely import Polygon, box
 
 from spatial.errors import InputError
+from spatial.flood.terrain import TerrainParameters, analyse
+from spatial.hexgrid.join import city_grid, raster_cells, zonal
 from spatial.sources.elevation import ElevationSource, read_elevation
 from spatial.sources.tiles import input_files
 
 from .data import real
-from .test_elevation import UTM, area, grid, write_tif
+from .test_elevation import UTM, area, centres, grid, write_tif
 
 HILL = np.add.outer(np.arange(40), np.arange(40)) % 17 * 1.0
 
@@ -176,6 +181,33 @@ def cut(path: Path, folder: Path, epsg: int) -> list[ElevationSource]:
     return sources
 
 
+def in_utm(path: Path, out: Path, epsg: int) -> ElevationSource:
+    """Write a whole file once more, interpolated to 30 m in UTM."""
+    with rasterio.open(path) as file:
+        values, transform, crs, bounds = file.read(1).astype("float64"), file.transform, file.crs, file.bounds
+    west, south, east, north = rasterio.warp.transform_bounds(crs, epsg, *bounds)
+    there, again = (
+        Affine(30, 0, west, 0, -30, north),
+        np.full((int((north - south) / 30), int((east - west) / 30)), -9e3),
+    )
+    reproject(
+        values, again, src_transform=transform, src_crs=crs, dst_transform=there, dst_crs=epsg, dst_nodata=-9e3,
+        init_dest_nodata=True, resampling=Resampling.bilinear, tolerance=0.0,
+    )  # fmt: skip
+    return ElevationSource(write_tif(out, again, there, f"EPSG:{epsg}", nodata=-9e3))
+
+
+def odd_pieces(path: Path, transform: Affine, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the pixels of a grid whose centre lies in one of the pieces that `cut` writes in UTM."""
+    with rasterio.open(path) as file:
+        inverse, size = ~file.transform, file.shape
+    lon, lat = Transformer.from_crs(32629, 4326, always_xy=True).transform(*centres(transform, shape))
+    ends = [np.linspace(0, n, 4).astype(int)[1:3] for n in size]
+    row = np.searchsorted(ends[0], inverse.e * lat + inverse.f, "right")
+    column = np.searchsorted(ends[1], inverse.a * lon + inverse.c, "right")
+    return np.asarray((3 * row + column) % 2 == 1)
+
+
 def test_nine_tiles_in_one_crs_are_the_whole(tmp_path: Path) -> None:
     path = real("lisbon/dem_lisbon_srtm30m_4326.tif")
     with rasterio.open(path) as file:
@@ -203,3 +235,37 @@ def test_nine_tiles_in_two_crss_leave_no_seam(tmp_path: Path) -> None:
     # The five pieces in degrees come out as the whole; the four in UTM were interpolated once more.
     assert np.nanmedian(off) < 0.01
     assert np.nanquantile(off, 0.99) < 3.0
+
+
+def test_nine_tiles_give_the_hand_of_the_whole(tmp_path: Path) -> None:
+    """HAND per cell of nine pieces is as near to the whole's as that of the whole, interpolated once more, is."""
+    path, crs = real("lisbon/dem_lisbon_srtm30m_4326.tif"), CRS.from_epsg(32629)
+    city = inner_area(path, 32629, 0.55)
+    near = shapely.transform(city, Transformer.from_crs(crs, 4326, always_xy=True).transform, interleaved=False)
+    cells = city_grid(near, 9, crs)
+    found = {}
+    for name, sources in {
+        "whole": [ElevationSource(path)],
+        "nine": cut(path, tmp_path, 32629),
+        "again": [in_utm(path, tmp_path / "utm.tif", 32629), ElevationSource(path)],
+    }.items():
+        raster, facts = read_elevation(sources, city, crs, 1500)
+        hand = analyse(raster.values, facts.pixel_size_m, TerrainParameters()).hand
+        found[name] = zonal(hand, raster_cells(raster, cells), len(cells.cells))["mean"].to_numpy()
+    nine, again = (np.abs(found[name] - found["whole"]) for name in ("nine", "again"))
+    assert np.isfinite(nine).sum() > 500
+    for share in (0.5, 0.9):
+        assert np.nanquantile(nine, share) <= np.nanquantile(again, share)
+
+
+def test_the_borders_of_pieces_are_no_step(tmp_path: Path) -> None:
+    path, crs = real("lisbon/dem_lisbon_srtm30m_4326.tif"), CRS.from_epsg(32629)
+    city = inner_area(path, 32629, 0.8)
+    whole, _ = read_elevation([ElevationSource(path)], city, crs, 0)
+    pieces, _ = read_elevation(cut(path, tmp_path, 32629), city, crs, 0)
+    odd = odd_pieces(path, whole.transform, whole.values.shape)
+    off = pieces.values - whole.values
+    inside = binary_erosion(odd, iterations=5)
+    rim = binary_dilation(odd, iterations=3) & ~binary_erosion(odd, iterations=3)
+    assert abs(off[rim].mean()) < 0.03
+    assert off[rim].std() <= off[inside].std()
