@@ -12,12 +12,12 @@ import pandas as pd
 from spatial.errors import InputError
 from spatial.sources.columns import Columns
 from spatial.sources.coordinates import locate
-from spatial.sources.formats import POINT_FORMATS, read_raw
+from spatial.sources.formats import read_raw
 from spatial.sources.geo_points import as_points
 from spatial.sources.ledger import Ledger
 from spatial.sources.raw import RawTable
 from spatial.sources.roads import geometry_hashes
-from spatial.sources.vectors import VECTOR_FORMATS, check_mapping, is_osm, read_vectors
+from spatial.sources.vectors import check_mapping, is_osm, read_vectors
 
 COLUMNS = ("lamp_id", "panel_id", "lon", "lat")
 
@@ -58,9 +58,10 @@ def read_lamps(source: LampSource) -> LampTable:
         Missing, cut off or unreadable file, no CRS, no coordinates, a named column that does not exist, no lamps.
     """
     check_mapping(source.path, source.columns, COLUMNS)
-    osm, tables = is_osm(source.path), {s for known in POINT_FORMATS for s in known.suffixes}
-    by_table = source.path.suffix.lower() in tables - {s for known in VECTOR_FORMATS for s in known.suffixes}
-    raw = read_raw(source.path, layer=source.layer) if by_table else _raw_vectors(source)
+    osm = is_osm(source.path)
+    raw = _osm(source.path) if osm else read_raw(source.path, layer=source.layer)
+    if raw.frame.empty:
+        raise InputError(source.path, "geometry", "no points in the file", "deliver lamps as points")
     mapping = {"lamp_id": "osm_id"} if osm else source.columns
     columns = Columns(source.path, raw, mapping, COLUMNS)
     ledger = Ledger(source.path, raw)
@@ -77,11 +78,6 @@ def read_lamps(source: LampSource) -> LampTable:
     return LampTable(lamps, ledger.table(ids), raw.rows_in)
 
 
-def _raw_vectors(source: LampSource) -> RawTable:
-    osm = is_osm(source.path)
-    where = "highway = 'street_lamp'" if osm else None
-    features = read_vectors(source.path, "points" if osm else source.layer, where)
-    raw = as_points(source.path, pd.DataFrame(features.drop(columns=features.geometry.name)), features.geometry)
-    if raw.frame.empty:
-        raise InputError(source.path, "geometry", "no points in the file", "deliver lamps as points")
-    return raw
+def _osm(path: Path) -> RawTable:
+    features = read_vectors(path, "points", "highway = 'street_lamp'")
+    return as_points(path, pd.DataFrame(features.drop(columns=features.geometry.name)), features.geometry)
