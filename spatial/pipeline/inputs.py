@@ -31,6 +31,7 @@ from spatial.sources.quarantine import quarantine_table
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import load_taxonomy
+from spatial.sources.tiles import input_files
 
 MAX_CELLS = 2_000_000
 
@@ -97,7 +98,8 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     read += [
         _Read("roads", n, t.rows_in, t.rows_used, t.quarantine, sum(t.excluded.values())) for n, t in roads.items()
     ]
-    read += [_Read("elevation", n, None, None, None) for n, _ in _named(settings, "elevation")]
+    tiles = dict.fromkeys(_relative(settings, f) for s in settings.elevation for f in input_files(s))
+    read += [_Read("elevation", name, None, None, None) for name in tiles]
     read += [_Read("lamps", n, t.rows_in, len(t.lamps), t.quarantine) for n, t in lamps.items()]
     read += [_Read("admin_areas", n, t.rows_in, len(t.areas), t.quarantine) for n, t in admin.items()]
     for table, sources in context.items():
@@ -146,6 +148,10 @@ class _Read:
         }
 
 
+def _relative(settings: Settings, path: Path) -> str:
+    return path.relative_to(settings.folder.resolve(), walk_up=True).as_posix()
+
+
 def _named(settings: Settings, table: str) -> list[tuple[str, Any]]:
     """Return the sources of a kind, each with the name that the manifest gives it.
 
@@ -153,7 +159,7 @@ def _named(settings: Settings, table: str) -> list[tuple[str, Any]]:
     or the source's label follow. Raises InputError where that does not tell them apart either.
     """
     sources = getattr(settings, table)
-    paths = [s.path.relative_to(settings.folder.resolve(), walk_up=True).as_posix() for s in sources]
+    paths = [_relative(settings, s.path) for s in sources]
     names = [
         path if paths.count(path) == 1 else f"{path}#{getattr(s, 'layer', None) or getattr(s, 'label', '')}"
         for path, s in zip(paths, sources, strict=True)

@@ -11,9 +11,9 @@ import pandas as pd
 from pyproj import CRS
 
 from spatial.errors import InputError
-from spatial.sources.coordinates import check_crs, parse_crs
-from spatial.sources.formats import RawTable
+from spatial.sources.coordinates import check_crs, parse_crs, split_points
 from spatial.sources.quarantine import clean, missing
+from spatial.sources.raw import RawTable
 
 
 class Columns:
@@ -38,7 +38,7 @@ class Columns:
         for name in implicit:
             if name in raw.frame.columns:
                 self._names.setdefault(name, (name,))
-        self._by_geometry = raw.points is not None and "lon" not in mapping and "lat" not in mapping
+        self._by_geometry = raw.points is not None and not {"lon", "lat", "point"} & set(mapping)
 
     def name(self, name: str) -> str:
         """Return what the file calls a contract column; its contract name where the file has none."""
@@ -60,10 +60,13 @@ class Columns:
 
     def point_names(self) -> tuple[str, str]:
         """Return what the file calls the coordinates."""
+        if "point" in self._names:
+            return self.name("point"), self.name("point")
         return ("geometry", "geometry") if self._by_geometry else (self.name("lon"), self.name("lat"))
 
     def points(self) -> pd.DataFrame:
-        """Return coordinates as delivered (objects lon, lat) from the file's geometry, else its columns.
+        """Return coordinates as delivered (objects lon, lat) from the file's geometry, else its columns (`point`, else
+        `lon` and `lat`).
 
         Raises
         ------
@@ -72,6 +75,8 @@ class Columns:
         """
         if self._by_geometry and self._raw.points is not None:
             return self._raw.points
+        if "point" in self._names:
+            return split_points(self.values("point"))
         for name in ("lon", "lat"):
             if name not in self._names:
                 raise InputError(

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from spatial.sources.quarantine import BadRow, quarantine_table
 from spatial.sources.roads import geometry_hashes
-from spatial.sources.vectors import bad_feature, check_mapping, column, is_pbf, read_vectors
+from spatial.sources.vectors import bad_feature, check_mapping, column, is_osm, read_vectors
 
 COLUMNS = ("id", "kind", "name")
 
@@ -68,16 +68,16 @@ def read_context(source: ContextSource, kind: Kind) -> ContextTable:
         Missing or unreadable file, no CRS, no such layer or column, no features.
     """
     check_mapping(source.path, source.columns, COLUMNS)
-    pbf = is_pbf(source.path)
-    where = f"{kind.tag} IS NOT NULL" if pbf else None
-    found = read_vectors(source.path, kind.pbf_layer if pbf else source.layer, where)
+    osm = is_osm(source.path)
+    where = f"{kind.tag} IS NOT NULL" if osm else None
+    found = read_vectors(source.path, kind.pbf_layer if osm else source.layer, where)
     shapes = [_shaped(shape, kind.shape) for shape in found.geometry]
     bad: list[BadRow] = [
         bad_feature(found, int(row), "null_geometry" if found.geometry[row] is None else "not_a_polygon")
         for row, parts in zip(found.index, shapes, strict=True)
         if not parts
     ]
-    own = column(source.path, found, source.columns, "id", "osm_id" if pbf else "id")
+    own = column(source.path, found, source.columns, "id", "osm_id" if osm else "id")
     table = gpd.GeoDataFrame(
         {
             "own_id": own.where(~own.duplicated(keep=False) & own.notna()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from spatial.errors import InputError
-from spatial.sources.formats import CRS84
 from spatial.sources.ledger import Ledger
 from spatial.sources.quarantine import missing
+from spatial.sources.raw import CRS84
+
+_NUMBER = r"([+-]?\d+(?:\.\d+)?)"
+_LAT_LNG = re.compile(rf"\s*\(?\s*{_NUMBER}\s*[,;]\s*{_NUMBER}\s*\)?\s*")
+_WKT_POINT = re.compile(rf"\s*(?:SRID=4326;)?POINT\s*\(\s*{_NUMBER}\s+{_NUMBER}\s*\)\s*", re.IGNORECASE)
 
 
 def parse_crs(path: Path, text: str) -> CRS:
@@ -77,6 +82,25 @@ def _refuse_pair(ledger: Ledger, mask: pd.Series[bool], column: str, reason: str
     wrong = points.loc[mask]
     texts = [f"{x}, {y}" for x, y in zip(wrong["lon"], wrong["lat"], strict=True)]
     ledger.refuse(mask, column, reason, pd.Series(texts, index=wrong.index, dtype=object))
+
+
+def split_points(values: pd.Series[Any]) -> pd.DataFrame:
+    """Return columns lon, lat (texts) of points that are one text: "(lat, lng)", or WKT's "POINT (lng lat)".
+
+    A text that is neither stands in both, so that `locate` refuses it as it was delivered; an empty one is None.
+    """
+    rows = [_split(value) for value in values]
+    return pd.DataFrame(rows, columns=["lon", "lat"], index=values.index, dtype=object)
+
+
+def _split(value: Any) -> tuple[str | None, str | None]:
+    if missing(value):
+        return None, None
+    text = str(value)
+    if found := _WKT_POINT.fullmatch(text):
+        return found[1], found[2]
+    found = _LAT_LNG.fullmatch(text)
+    return (found[2], found[1]) if found else (text, text)
 
 
 def decimals(value: Any) -> int:

@@ -12,18 +12,19 @@ import pandas as pd
 from spatial.errors import InputError
 from spatial.sources.columns import Columns
 from spatial.sources.coordinates import locate
-from spatial.sources.formats import POINT_FORMATS, RawTable, read_raw
+from spatial.sources.formats import read_raw
+from spatial.sources.geo_points import as_points
 from spatial.sources.ledger import Ledger
-from spatial.sources.quarantine import BadRow
+from spatial.sources.raw import RawTable
 from spatial.sources.roads import geometry_hashes
-from spatial.sources.vectors import bad_feature, check_mapping, is_pbf, read_vectors
+from spatial.sources.vectors import check_mapping, is_osm, read_vectors
 
 COLUMNS = ("lamp_id", "panel_id", "lon", "lat")
 
 
 @dataclass(frozen=True, slots=True)
 class LampSource:
-    """One file of lamps: points in CSV (lon, lat), GeoJSON, GeoParquet, GeoPackage (`layer`) or OSM PBF.
+    """One file of lamps: points in any of `POINT_FORMATS` (`layer` where there are several), OSM PBF or XML.
 
     `columns` maps `lamp_id, panel_id, lon, lat` to columns of the file; without, those of the same names are taken.
     """
@@ -49,7 +50,7 @@ class LampTable:
 def read_lamps(source: LampSource) -> LampTable:
     """Read one file of lamps.
 
-    Ids are the source's (`node/<id>` of OSM PBF), else `geom/<16 hex digits>` of the point; a repeated one is refused.
+    Ids are the source's (`node/<id>` of OSM), else `geom/<16 hex digits>` of the point; a repeated one is refused.
 
     Raises
     ------
@@ -57,34 +58,26 @@ def read_lamps(source: LampSource) -> LampTable:
         Missing, cut off or unreadable file, no CRS, no coordinates, a named column that does not exist, no lamps.
     """
     check_mapping(source.path, source.columns, COLUMNS)
-    by_suffix = any(source.path.suffix.lower() in known.suffixes for known in POINT_FORMATS)
-    raw = read_raw(source.path) if by_suffix else _raw_vectors(source)
-    mapping = {"lamp_id": "osm_id"} if is_pbf(source.path) else source.columns
+    osm = is_osm(source.path)
+    raw = _osm(source.path) if osm else read_raw(source.path, layer=source.layer)
+    if raw.frame.empty:
+        raise InputError(source.path, "geometry", "no points in the file", "deliver lamps as points")
+    mapping = {"lamp_id": "osm_id"} if osm else source.columns
     columns = Columns(source.path, raw, mapping, COLUMNS)
     ledger = Ledger(source.path, raw)
     placed = locate(ledger, columns.points(), columns.point_names(), columns.crs(None))
     points = gpd.GeoSeries(gpd.points_from_xy(placed["lon"], placed["lat"]), index=placed.index, crs="EPSG:4326")
     hashes = pd.Series(geometry_hashes(points.to_numpy()), index=placed.index, dtype=object)
     ids = columns.texts("lamp_id")
-    ids = "node/" + ids if is_pbf(source.path) else ids.where(ids.notna(), "geom/" + hashes)
+    ids = "node/" + ids if osm else ids.where(ids.notna(), "geom/" + hashes)
     ledger.refuse_repeats(ids, columns.name("lamp_id"))
     kept = ledger.kept()
     table = pd.DataFrame({"lamp_id": ids, "panel_id": columns.texts("panel_id")}, dtype="string").loc[kept]
-    table["source"] = pd.Series("osm" if is_pbf(source.path) else "inventory", index=kept, dtype="string")
+    table["source"] = pd.Series("osm" if osm else "inventory", index=kept, dtype="string")
     lamps = gpd.GeoDataFrame(table, geometry=points[kept], crs="EPSG:4326").reset_index(drop=True)
     return LampTable(lamps, ledger.table(ids), raw.rows_in)
 
 
-def _raw_vectors(source: LampSource) -> RawTable:
-    pbf = is_pbf(source.path)
-    features = read_vectors(source.path, "points" if pbf else source.layer, "highway = 'street_lamp'" if pbf else None)
-    shapes = features.geometry
-    bad: list[BadRow] = []
-    for row in features.index[(shapes.geom_type != "Point") | shapes.is_empty]:
-        empty = shapes[row] is None or shapes[row].is_empty
-        bad.append(bad_feature(features, int(row), "null_geometry" if empty else "not_a_point"))
-    if len(bad) == len(features):
-        raise InputError(source.path, "geometry", "no points in the file", "deliver lamps as points")
-    good = features.drop(index=[b.row for b in bad])
-    points = pd.DataFrame({"lon": good.geometry.x, "lat": good.geometry.y}, dtype=object)
-    return RawTable(pd.DataFrame(good.drop(columns=good.geometry.name)), points, good.crs, tuple(bad))
+def _osm(path: Path) -> RawTable:
+    features = read_vectors(path, "points", "highway = 'street_lamp'")
+    return as_points(path, pd.DataFrame(features.drop(columns=features.geometry.name)), features.geometry)

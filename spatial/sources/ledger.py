@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from spatial.sources.formats import RawTable
 from spatial.sources.quarantine import BadRow, as_json, quarantine_table
+from spatial.sources.raw import RawTable
 
 
 @dataclass(frozen=True, eq=False, slots=True)

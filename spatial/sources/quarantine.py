@@ -15,7 +15,8 @@ QUARANTINE_COLUMNS = ("file", "row", "report_id", "field", "reason", "value", "r
 REASONS: Mapping[str, tuple[str, str]] = {
     "broken_line": ("baris CSV rusak", "broken line of CSV"),
     "wrong_field_count": ("jumlah kolom tidak sesuai", "other number of fields than the header"),
-    "not_utf8": ("bukan teks UTF-8", "text is not UTF-8"),
+    "not_utf8": ("teks tidak sesuai pengodean berkas", "text is not UTF-8, or not of the stated encoding"),
+    "not_a_request": ("bukan permintaan Open311", "not an Open311 service request"),
     "not_a_feature": ("bukan fitur GeoJSON", "not a GeoJSON feature"),
     "null_geometry": ("tanpa geometri", "no geometry"),
     "not_a_point": ("geometri bukan titik", "geometry is not a point"),

@@ -26,13 +26,15 @@ from spatial.sources.columns import Columns
 from spatial.sources.coordinates import locate, point_decimals
 from spatial.sources.formats import read_raw
 from spatial.sources.ledger import Ledger
+from spatial.sources.open311 import standard_columns
 from spatial.sources.quarantine import BadRow, missing, quarantine_table
+from spatial.sources.raw import RawTable
 from spatial.sources.taxonomy import Taxonomy
 from spatial.sources.times import parse_time
 
 TIMES = ("requested_datetime", "updated_datetime", "resolved_datetime")
 IMPLICIT = ("report_id", "lon", "lat", "category", "description", "status", *TIMES, "depth_m")
-FIELDS = (*IMPLICIT, "source")
+FIELDS = (*IMPLICIT, "source", "point")
 COLUMNS = ("report_id", "source", "category", "category_raw", "description", "status", *TIMES, "depth_m", "decimals")
 METRE_DECIMALS = 5  # a metre is the fifth decimal of a degree
 TIME_TYPE = "datetime64[ms, UTC]"
@@ -46,17 +48,19 @@ class ReportSource:
     Parameters
     ----------
     path : file in one of `formats.POINT_FORMATS`.
-    format : "csv", "geojson" or "parquet"; default by suffix.
+    format : name of one of `formats.POINT_FORMATS`; default by suffix.
     source : label of the source, the first part of every report's id; default the file's stem.
     crs : CRS of the columns `lon` (easting) and `lat` (northing); default CRS84. A file's geometry carries its own.
     time_zone : IANA zone of times that carry none; default the city's.
     category : constant category, for a file without a category column.
     depth_unit : "m" or "cm".
-    delimiter : of CSV; default "," (tab for .tsv).
+    delimiter, encoding : of delimited text; default what the file's bytes speak for.
+    layer : layer of a GeoPackage or KML file, sheet of a workbook; needed where there are several.
     time_format : `strptime` format, for times that are not ISO 8601 with the year first.
     columns : contract column (one of `FIELDS`) → column of the file; `category` takes several too, of which the first
         whose word the taxonomy knows decides. A contract column that is not named takes the file's column of exactly
-        the same name if there is one; `source` (a source per row) must be named.
+        the same name if there is one, else, in a file with `service_request_id`, the one of Open311; `source` (a source
+        per row) and `point` ("(lat, lng)" or WKT in one column) must be named.
     """
 
     path: Path
@@ -67,6 +71,8 @@ class ReportSource:
     category: str | None = None
     depth_unit: str = "m"
     delimiter: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
     time_format: str | None = None
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
@@ -90,6 +96,7 @@ class ReportTable:
     rows_in : rows of the file.
     unknown : words that the taxonomy does not know, `category` and `status`, null where it does; index as `reports`.
     ledger : the file as delivered.
+    notes : what was found out by itself (encoding, separator, sheet, standard names), a line each with the evidence.
     """
 
     reports: gpd.GeoDataFrame
@@ -97,6 +104,7 @@ class ReportTable:
     rows_in: int
     unknown: pd.DataFrame
     ledger: Ledger
+    notes: tuple[str, ...] = ()
 
     @property
     def unmapped(self) -> Mapping[str, int]:
@@ -119,8 +127,9 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
         has no coordinates or no category.
     """
     zone = _checked_settings(source, time_zone)
-    raw = read_raw(source.path, source.format, source.delimiter)
-    columns = Columns(source.path, raw, source.columns, IMPLICIT)
+    raw = read_raw(source.path, source.format, source.delimiter, source.encoding, source.layer)
+    mapping, notes = _mapping(source, raw)
+    columns = Columns(source.path, raw, mapping, IMPLICIT)
     ledger = Ledger(source.path, raw)
     points = columns.points()
     placed = locate(ledger, points, columns.point_names(), columns.crs(source.crs))
@@ -140,7 +149,21 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     kept = ledger.kept()
     geometry = gpd.points_from_xy(placed.loc[kept, "lon"], placed.loc[kept, "lat"])
     reports = gpd.GeoDataFrame(_typed(table.loc[kept]), geometry=geometry, crs="EPSG:4326")
-    return ReportTable(reports, ledger.table(table["report_id"]), raw.rows_in, unknown.loc[kept], ledger)
+    return ReportTable(reports, ledger.table(table["report_id"]), raw.rows_in, unknown.loc[kept], ledger, notes)
+
+
+def _mapping(source: ReportSource, raw: RawTable) -> tuple[dict[str, str | tuple[str, ...]], tuple[str, ...]]:
+    """Return the mapping, completed by Open311's names where the file bears them, and the notes of the file."""
+    mapping, notes = dict(source.columns), raw.notes
+    taken = {"category"} if source.category is not None else set()
+    if raw.points is not None or {"lon", "lat", "point"} & set(mapping):
+        taken |= {"lon", "lat"}
+    taken |= set(mapping) | set(raw.frame.columns)
+    added = {name: column for name, column in standard_columns(raw.frame).items() if name not in taken}
+    if added:
+        pairs = ", ".join(f"{name} = {column}" for name, column in added.items())
+        notes += (f"{source.path.name}: Open311 names taken: {pairs}",)
+    return mapping | added, notes
 
 
 def quarantine_swapped(table: ReportTable, bounds: tuple[float, float, float, float]) -> ReportTable:
@@ -162,7 +185,7 @@ def quarantine_swapped(table: ReportTable, bounds: tuple[float, float, float, fl
     ]
     quarantine = pd.concat([table.quarantine, quarantine_table(table.ledger.path, bad)], ignore_index=True)
     quarantine = quarantine.sort_values("row", kind="stable", ignore_index=True)
-    return ReportTable(kept, quarantine, table.rows_in, table.unknown.loc[kept.index], table.ledger)
+    return ReportTable(kept, quarantine, table.rows_in, table.unknown.loc[kept.index], table.ledger, table.notes)
 
 
 def _within(

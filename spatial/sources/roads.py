@@ -1,4 +1,4 @@
-"""Roads of a city: lines with id, class, name and lighting, from any vector file or OSM PBF."""
+"""Roads of a city: lines with id, class, name and lighting, from any of `vectors.VECTOR_FORMATS`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from spatial.errors import InputError
 from spatial.sources.pbf import tag
 from spatial.sources.quarantine import missing, quarantine_table
-from spatial.sources.vectors import bad_feature, check_mapping, column, is_pbf, read_vectors
+from spatial.sources.vectors import bad_feature, check_mapping, column, is_osm, read_vectors
 
 COLUMNS = ("road_id", "highway", "name", "lit")
 # Values of OSM's `highway` that no one drives or walks along (yet, any more), or that are not ways in the street.
@@ -49,7 +49,7 @@ _HASH_GRID = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class RoadSource:
-    """One file of roads: GeoParquet, GeoJSON, GeoPackage (`layer`) or OSM PBF.
+    """One file of roads in one of `vectors.VECTOR_FORMATS`; `layer` where it has several.
 
     `columns` maps `road_id, highway, name, lit` to columns of the file; without, those of the same names are taken.
     """
@@ -69,7 +69,8 @@ class RoadTable:
         null where unknown). Several lines of one feature, and features that share an id, get `<id>/<hash>`.
     quarantine : features without a usable line, or whose line repeats another's; see `quarantine.quarantine_table`.
     excluded : value of `highway` in `NOT_ROADS` → number of features left out for it.
-    rows_in : features of the file; of OSM PBF the ways with `highway`, without areas and ways of less than two nodes.
+    rows_in : features of the file; of OSM the ways with `highway`, without areas and ways of less than two nodes; of
+        GraphML the street segments, each once for both directions.
     rows_used : features that `roads` come from.
     """
 
@@ -83,9 +84,9 @@ class RoadTable:
 def read_roads(source: RoadSource) -> RoadTable:
     """Read one file of roads.
 
-    Ids are the source's (`way/<id>` of OSM PBF), else `geom/<16 hex digits>` of the SHA-256 of the line on a grid of
-    1e-7 degrees, either direction. Every `highway` is kept but those in `NOT_ROADS`. Of features with the same line,
-    in either direction, the one with the lowest id is kept.
+    Ids are the source's (`way/<id>` of OSM, `way/<id>/<node>-<node>` of GraphML), else `geom/<16 hex digits>` of the
+    SHA-256 of the line on a grid of 1e-7 degrees, either direction. Every `highway` is kept but those in `NOT_ROADS`.
+    Of features with the same line, in either direction, the one with the lowest id is kept.
 
     Raises
     ------
@@ -93,10 +94,10 @@ def read_roads(source: RoadSource) -> RoadTable:
         Missing, cut off or unreadable file, no CRS, a named column or layer that does not exist, no roads at all.
     """
     check_mapping(source.path, source.columns, COLUMNS)
-    pbf = is_pbf(source.path)
-    layer = "lines" if pbf else source.layer
-    features = read_vectors(source.path, layer, "highway is not null" if pbf else None)
-    table = _attributes(source, features, pbf)
+    osm = is_osm(source.path)
+    layer = "lines" if osm else source.layer
+    features = read_vectors(source.path, layer, "highway is not null" if osm else None)
+    table = _attributes(source, features, osm)
     unwanted = table["highway"].isin(NOT_ROADS)
     reasons = _unusable(features.geometry[~unwanted])
     wanted = table.loc[~unwanted].drop(index=list(reasons))
@@ -115,14 +116,14 @@ def read_roads(source: RoadSource) -> RoadTable:
     return RoadTable(roads.drop(columns="row"), quarantine, counts, len(features), len(wanted) - len(lost))
 
 
-def _attributes(source: RoadSource, features: gpd.GeoDataFrame, pbf: bool) -> pd.DataFrame:
+def _attributes(source: RoadSource, features: gpd.GeoDataFrame, osm: bool) -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            name: column(source.path, features, source.columns, name, "osm_id" if pbf and name == "road_id" else name)
+            name: column(source.path, features, source.columns, name, "osm_id" if osm and name == "road_id" else name)
             for name in COLUMNS
         }
     )
-    if pbf:
+    if osm:
         table["road_id"] = "way/" + table["road_id"].astype("string")
         table["lit"] = [tag(tags, "lit") for tags in features["other_tags"]]
     return table.astype("string")

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from scipy.ndimage import binary_erosion
 from shapely import Polygon, box
 
 from spatial.errors import InputError
@@ -208,5 +209,5 @@ def test_lisbon_eudem_has_holes_that_srtm_fills() -> None:
     assert 0.05 < facts.nodata_share_in_area < 0.2
     assert filled.nodata_share_in_area == 0.0
     assert facts.minimum_m > -30
-    known = np.isfinite(raster.values)
-    assert np.array_equal(both.values[known], raster.values[known])
+    inner = binary_erosion(np.isfinite(raster.values), np.ones((3, 3)), border_value=1)
+    assert np.array_equal(both.values[inner], raster.values[inner]), "the first file wins but at its edge"

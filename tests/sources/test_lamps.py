@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 from shapely import LineString, Point
 
@@ -74,3 +75,11 @@ def test_lamps_of_osm(name: str, number: int) -> None:
     assert table.lamps["lamp_id"].is_unique
     assert set(table.lamps["source"]) == {"osm"}
     assert table.lamps["panel_id"].isna().all()
+
+
+def test_lamps_in_a_table_without_geometry(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"lamp_id": ["a", "b"], "lon": [123.5, 123.6], "lat": [-10.1, -10.2]})
+    rows.to_parquet(tmp_path / "lamps.parquet")
+    table = read_lamps(LampSource(tmp_path / "lamps.parquet"))
+    assert table.lamps["lamp_id"].tolist() == ["a", "b"]
+    assert table.lamps.geometry.iloc[1].coords[0] == (123.6, -10.2)

@@ -384,6 +384,54 @@ def test_open311_with_mixed_offsets() -> None:
     assert table.reports["requested_datetime"].iloc[0] == pd.Timestamp("2019-11-14T05:21:08Z")
 
 
+def test_open311_names_are_taken_by_themselves() -> None:
+    path = real("malformed/open311_multi_city.tsv")
+    table = read_reports(ReportSource(path, columns={"source": "city"}), TAXONOMY, "UTC")
+    assert (table.rows_in, len(table.reports)) == (701, 700)
+    assert table.notes == (
+        f"{path.name}: separator tab (10 fields in the header and in 100% of the lines)",
+        f"{path.name}: Open311 names taken: report_id = service_request_id, lon = long, category = service_name",
+    )
+    spelled = {"source": "city", "report_id": "service_request_id", "lon": "long", "category": "service_name"}
+    assert table.reports.equals(read_reports(ReportSource(path, columns=spelled), TAXONOMY, "UTC").reports)
+
+
+def test_points_of_san_francisco_in_one_column() -> None:
+    path = real("sf_311/cases_sample_10000.csv")
+    mapping = {"report_id": "CaseID", "requested_datetime": "Opened", "category": "Category", "point": "Point"}
+    table = read_reports(
+        ReportSource(path, columns=mapping, time_format="%m/%d/%Y %I:%M:%S %p"), TAXONOMY, "America/Los_Angeles"
+    )
+    assert table.rows_in == 10_000 == len(table.reports) + len(table.quarantine)
+    assert len(table.reports) > 9_900
+    west, south, east, north = table.reports.total_bounds
+    assert -123.2 < west < east < -122.3
+    assert 37.6 < south < north < 37.9
+    assert table.reports["decimals"].iloc[0] == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(-8.5, 115.25)", (115.25, -8.5)),
+        ("-8.5;115.25", (115.25, -8.5)),
+        ("POINT (115.25 -8.5)", (115.25, -8.5)),
+        ("(115.25, -8.5)", "swapped"),
+        ("Jalan Sudirman", "not_a_number"),
+        ("", "missing_coordinate"),
+        ("(0, 0)", "zero_coordinate"),
+    ],
+)
+def test_points_in_one_column_by_hand(tmp_path: Path, text: str, expected: tuple[float, float] | str) -> None:
+    path = write_csv(tmp_path / "r.csv", [{"id": "1", "titik": text}])
+    source = ReportSource(path, category="flood", columns={"point": "titik", "report_id": "id"})
+    table = read_reports(source, TAXONOMY)
+    if isinstance(expected, str):
+        assert table.quarantine[["field", "reason"]].to_numpy().tolist() == [["titik", expected]]
+    else:
+        assert table.reports.geometry.iloc[0].coords[0] == expected
+
+
 def test_state_plane_feet_of_new_orleans(tmp_path: Path) -> None:
     path = real("malformed/nola_311_sample.js")
     text = path.read_text(encoding="utf-8")
