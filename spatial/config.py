@@ -25,6 +25,7 @@ from spatial.flood.zones import FloodZoneParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
+from spatial.sources.download import FetchParameters, Mirrors
 from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
 from spatial.sources.reports import ReportSource
@@ -45,6 +46,7 @@ class City:
     name: str
     resolution: int = 9
     time_zone: str = "UTC"
+    language: Literal["id", "en"] = "id"
     synthetic: bool = False
     seed: int = 1
     as_of: datetime | None = None
@@ -82,6 +84,8 @@ class Settings:
     elevation: tuple[ElevationSource, ...] = ()
     lamps: tuple[LampSource, ...] = ()
     admin_areas: tuple[AdminSource, ...] = ()
+    mirrors: Mirrors = field(default_factory=Mirrors)
+    fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
     terrain: TerrainParameters = field(default_factory=TerrainParameters)
@@ -152,6 +156,7 @@ def _check(path: Path, settings: Settings) -> None:
         )
     _check_files(path, settings)
     _check_parameters(path, settings)
+    _check_fetch(path, settings)
 
 
 def _check_parameters(path: Path, settings: Settings) -> None:
@@ -164,6 +169,15 @@ def _check_parameters(path: Path, settings: Settings) -> None:
                 if not 0 <= number < float("inf") or (number == 0 and name in _NOT_ZERO):
                     least = "above 0" if name in _NOT_ZERO else "0 or more"
                     raise InputError(path, f"{table}.{name}", f"{number} is not {least}", "see docs/city-toml.md")
+
+
+def _check_fetch(path: Path, settings: Settings) -> None:
+    for name, value in dataclasses.asdict(settings.mirrors).items():
+        if not value.startswith(("http://", "https://")):
+            raise InputError(path, f"mirrors.{name}", f"{value!r} is not an address", "write http://… or https://…")
+    for name, value in dataclasses.asdict(settings.fetch).items():
+        if not 0 <= value < float("inf") or (value == 0 and name in ("attempts", "timeout_s", "query_km2")):
+            raise InputError(path, f"fetch.{name}", f"{value} is not above 0", "see docs/city-toml.md")
 
 
 def _check_files(path: Path, settings: Settings) -> None:

@@ -25,6 +25,7 @@ from spatial.hexgrid.join import CityGrid, city_grid, to_plane
 from spatial.sources.areas import read_admin_areas, read_area
 from spatial.sources.elevation import ElevationFacts, read_elevation
 from spatial.sources.lamps import read_lamps
+from spatial.sources.provenance import origin
 from spatial.sources.quarantine import quarantine_table
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
@@ -46,7 +47,7 @@ class Inputs:
     admin : kelurahan and kecamatan polygons by level, CRS84.
     area : polygon or multipolygon, CRS84; `area_basis` is file, bbox or hull.
     grid : the city's cells.
-    files : per input file: kind, path, sha256, rows_in, rows_used, rows_quarantined.
+    files : per input file: kind, path, sha256, rows_in, rows_used, rows_quarantined, and where a download came from.
     """
 
     reports: Mapping[str, ReportTable]
@@ -184,11 +185,12 @@ def _file_rows(
         {
             "kind": kind,
             "path": name,
-            "sha256": _sha256(settings.folder / name),
+            "sha256": (digest := _sha256(settings.folder / name)),
             "rows_in": rows_in,
             "rows_used": used,
             "rows_quarantined": quarantined,
             "rows_excluded": (excluded or {}).get(name, 0),
+            **origin(settings.folder, name, digest),
         }
         for name, (rows_in, used, quarantined) in counts.items()
     ]
