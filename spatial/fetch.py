@@ -25,7 +25,7 @@ from spatial.config import FILE_NAME, Settings, load_settings
 from spatial.contracts import Progress, Silent
 from spatial.errors import InputError
 from spatial.flood.terrain import analyse
-from spatial.sources.areas import read_area
+from spatial.pipeline.inputs import read_city_area
 from spatial.sources.download import (
     GLO30_ATTRIBUTION,
     GLO30_LICENCE,
@@ -46,6 +46,7 @@ from spatial.sources.provenance import Origin, file_sha256, read_provenance, wri
 STAGES = len(QUERIES) + 1
 _BOUNDARY = "data/boundary.geojson"
 _ELEVATION = "data/elevation.tif"
+_MOST_KM2 = 50_000
 _GLO30_RESOLUTION = 9  # the finest for pixels of 30 m: cells of 0.1 km² hold some 110
 
 
@@ -137,7 +138,7 @@ def fetch_city(folder: Path, progress: Progress | None = None, refresh: bool = F
     Raises
     ------
     InputError
-        `city.toml` cannot be used, or its area is the hull of an input.
+        `city.toml` cannot be used, or its area is out of proportion.
     DownloadError
         Something could not be had. What was finished before stays, and nothing partial is there.
     """
@@ -158,13 +159,13 @@ def fetch_city(folder: Path, progress: Progress | None = None, refresh: bool = F
 
 
 def _area(settings: Settings) -> Polygon | MultiPolygon:
-    area = settings.area
-    if area.hull_of is not None:
-        raise InputError(
-            settings.file, "area.hull_of", "fetch must know the area first", "name a boundary `file` or give a `bbox`"
-        )
-    shape = read_area(area.file) if area.file is not None else shapely.box(*(area.bbox or ()))
-    return _widened(shape, area.buffer_m) if area.buffer_m else shape
+    shape = read_city_area(settings)
+    series = gpd.GeoSeries([shape], crs="EPSG:4326")
+    km2 = float(series.to_crs(series.estimate_utm_crs()).area.iloc[0]) / 1e6
+    if km2 > _MOST_KM2:
+        problem = f"it covers {km2:,.0f} km²; fetch asks for {_MOST_KM2:,} at most"
+        raise InputError(settings.file, "area", problem, "check for points far away, or give a bbox or a boundary")
+    return shape
 
 
 def _widened(shape: Polygon | MultiPolygon, metres: float) -> Polygon | MultiPolygon:
@@ -181,14 +182,14 @@ class _Fetch:
         self.origins = read_provenance(settings.folder)
         self.made: dict[str, int | None] = {}
         self.inputs: list[tuple[str, str, str]] = []
+        self.wide = _widened(area, settings.fetch.buffer_m)
         self.margin_m = settings.terrain_window.margin_m
 
     def features(self, query: OsmQuery) -> None:
         """Download one query of OpenStreetMap and write its files."""
         settings, attempts = self.settings, self.attempts
         attempts.progress.stage(query.name, query.title)
-        wide = _widened(self.area, settings.fetch.buffer_m)
-        found = download_features(query.name, query.tags, wide, settings.mirrors, attempts, self.cache)
+        found = download_features(query.name, query.tags, self.wide, settings.mirrors, attempts, self.cache)
         for file in query.files:
             name = f"data/{file.name}.geojson"
             table = file.make(found.table, self.area)

@@ -117,6 +117,17 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     )
 
 
+def read_city_area(settings: Settings) -> Polygon | MultiPolygon:
+    """Return the city's area alone, CRS84; only the inputs that it is the hull of are read. Raises InputError."""
+    reports, roads = {}, None
+    if settings.area.hull_of == "reports":
+        taxonomy = load_taxonomy(*([settings.city.taxonomy] if settings.city.taxonomy else []))
+        reports = {str(s.path): read_reports(s, taxonomy, settings.city.time_zone) for s in settings.reports}
+    elif settings.area.hull_of == "roads":
+        roads = _joined([read_roads(s).roads for s in settings.roads], "road_id")
+    return cast(Polygon | MultiPolygon, _area(settings, reports, roads)[0])
+
+
 def _named(settings: Settings, path: Path) -> str:
     """Return a path as the manifest names it: relative to the city's folder."""
     return path.relative_to(settings.folder.resolve(), walk_up=True).as_posix()

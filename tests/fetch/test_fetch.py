@@ -247,6 +247,38 @@ def test_waits_double_and_retry_after_is_obeyed_and_a_long_one_is_said(
         fetch_city(city, notes, refresh=True)
 
 
+def test_a_large_area_is_asked_in_pieces_and_only_the_missing_ones_again(world: World, tmp_path: Path) -> None:
+    city = init(world, tmp_path / "city", "query_km2 = 10.0\nattempts = 3\nwait_s = 0.01\n")
+    world.faults = [("interpreter", "none")] * 3 + [("interpreter", "truncate")] * 3
+    with pytest.raises(DownloadError, match="cut off"):
+        fetch_city(city)
+    asked = len(world.asked) - 3
+    assert asked == 3
+    fetched = fetch_city(city)
+    pieces = len(list((city / "data/cache/highways").glob("*.json")))
+    assert pieces >= 6
+    assert fetched.files["data/roads.geojson"] == 5
+    osm = [path for path in world.asked if "interpreter" in path]
+    assert len(osm) == 3 + 5 * pieces
+
+
+def test_many_faults_are_no_lasting_fault_while_pieces_still_arrive(world: World, tmp_path: Path) -> None:
+    city = init(world, tmp_path / "city", "query_km2 = 10.0\nattempts = 2\nwait_s = 0.01\n")
+    world.faults = [("interpreter", kind) for kind in ("none", "busy") * 4]
+    assert fetch_city(city).files["data/roads.geojson"] == 5
+
+
+def test_the_hull_of_the_citys_own_reports_is_an_area_too(world: World, tmp_path: Path) -> None:
+    city = init(world, tmp_path / "city")
+    rows = "".join(
+        f"{i},{lon},{lat},banjir\n" for i, (lon, lat) in enumerate(((117.53, 3.28), (117.57, 3.28), (117.55, 3.32)))
+    )
+    (city / "data/laporan.csv").write_text(f"report_id,lon,lat,category\n{rows}", "utf-8")
+    text = (city / "city.toml").read_text("utf-8").replace('file = "data/boundary.geojson"', 'hull_of = "reports"')
+    (city / "city.toml").write_text(f'{text}[[reports]]\npath = "data/laporan.csv"\n', "utf-8")
+    assert fetch_city(city).files["data/roads.geojson"] == 5
+
+
 def test_a_tile_of_open_sea_is_said_and_is_zero(world: World, tmp_path: Path) -> None:
     city = init(world, tmp_path / "city")
     text = (city / "city.toml").read_text("utf-8")
@@ -320,11 +352,20 @@ def test_elevation_is_widened_until_no_catchment_touches_its_edge_or_to_the_limi
 
 
 @pytest.mark.parametrize("chunk", ["highways/*.json", "glo30/*/2"])
-def test_a_chunk_that_was_damaged_on_disk_is_asked_again(world: World, tmp_path: Path, chunk: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "changed", "killed before it was sealed"])
+def test_a_chunk_that_is_not_whole_on_disk_is_asked_again(
+    world: World, tmp_path: Path, chunk: str, damage: str
+) -> None:
     city = init(world, tmp_path / "city")
     fetch_city(city)
     (path,) = (city / "data/cache").glob(chunk)
-    path.write_bytes(path.read_bytes()[:-1])
+    content = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(content[:-1])
+    elif damage == "changed":
+        path.write_bytes(content[:-1] + b" ")
+    else:
+        path.with_name(f"{path.name}.meta").unlink()
     world.asked.clear()
     fetch_city(city)
     assert len(world.asked) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import threading
@@ -32,6 +33,7 @@ def slope(column: np.ndarray, row: np.ndarray) -> np.ndarray:
     return 500.0 - column / 4.0
 
 
+@functools.cache
 def tile(heights=island) -> bytes:
     """A GeoTIFF of one degree; the noise far away makes it several chunks large."""
     row, column = np.mgrid[0:PIXELS, 0:PIXELS].astype(float)
