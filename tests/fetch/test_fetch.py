@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
@@ -260,6 +263,26 @@ def test_a_large_area_is_asked_in_pieces_and_only_the_missing_ones_again(world: 
     assert fetched.files["data/roads.geojson"] == 5
     osm = [path for path in world.asked if "interpreter" in path]
     assert len(osm) == 3 + 5 * pieces
+
+
+def test_a_fetch_that_was_killed_goes_on_where_it_was(world: World, tmp_path: Path) -> None:
+    city = init(world, tmp_path / "city")
+    settings = (city / "city.toml").read_bytes()
+    world.faults = [("interpreter", "none")] * 2 + [("interpreter", "hang")]
+    command = [sys.executable, "-m", "services.cli", "fetch", str(city)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        while len(world.asked) < 3 and running.poll() is None:
+            threading.Event().wait(0.05)
+        running.kill()
+        world.awake.set()
+    assert len(world.asked) == 3
+    assert (city / "city.toml").read_bytes() == settings
+    assert sorted(p.name for p in (city / "data").glob("*.geojson")) == [
+        "boundary.geojson", "lamps.geojson", "roads.geojson", "waterways.geojson",
+    ]  # fmt: skip
+    world.asked.clear()
+    fetch_city(city)
+    assert len(world.asked) == LAYERS_AND_CHUNKS - 2
 
 
 def test_many_faults_are_no_lasting_fault_while_pieces_still_arrive(world: World, tmp_path: Path) -> None:

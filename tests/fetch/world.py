@@ -133,7 +133,8 @@ class World:
     """The server's state: what it was asked, and the faults that the next requests meet.
 
     A fault is (part of the path, kind): drop, busy (429 with Retry-After), truncate, cut (whole, but half of the JSON),
-    html, remark, error (500). It is used once, by the first request whose path holds the part.
+    html, remark, error (500), hang
+    (until `awake`). It is used once, by the first request whose path holds the part.
     """
 
     url: str = ""
@@ -142,6 +143,7 @@ class World:
     tiles: dict[str, bytes] = field(default_factory=lambda: {TILE: tile()}, repr=False)
     retry_after: str = "0"
     ranges: bool = True
+    awake: threading.Event = field(default_factory=threading.Event)
 
     def fault(self, path: str) -> str | None:
         for entry in self.faults:
@@ -192,6 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(fault, 206, content[first : last + 1], "image/tiff", **more)
 
     def _send(self, fault: str | None, code: int, body: bytes, kind: str, **more: str) -> None:
+        if fault == "hang":
+            self.world.awake.wait(60)
+            fault = "drop"
         if fault == "drop":
             self.close_connection = True
             return
