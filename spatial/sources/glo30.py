@@ -147,19 +147,15 @@ def _on_grid(bounds: tuple[float, float, float, float], tile: DatasetReader) -> 
 def _geotiff(values: Any, transform: Any) -> bytes:
     profile = {
         "driver": "GTiff",
-        "height": values.shape[0],
-        "width": values.shape[1],
         "count": 1,
         "dtype": "float32",
         "crs": _CRS,
         "transform": transform,
         "nodata": math.nan,
         "compress": "deflate",
-        "predictor": 3,
-        "tiled": True,
     }
     with MemoryFile() as memory:
-        with memory.open(**profile) as file:
+        with memory.open(height=values.shape[0], width=values.shape[1], **profile) as file:
             file.write(values, 1)
             file.set_band_unit(1, "metre")
             file.update_tags(VERTICAL_DATUM=VERTICAL_DATUM)
