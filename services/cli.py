@@ -37,8 +37,8 @@ class _Commands(click.Group):
 class _Bar:
     """A `Progress` on the terminal: one bar over the stages, a line per stage where there is no terminal."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, stages: int = STAGES) -> None:
+        self.console, self.last = console, ""
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,11 +47,13 @@ class _Bar:
             console=console,
             transient=True,
         )
-        self.task = self.bar.add_task("", total=STAGES)
+        self.task = self.bar.add_task("", total=stages)
 
     def stage(self, name: str, title: str) -> None:
-        self.bar.update(self.task, advance=1 if name != "reports" else 0, description=title)
-        if not self.console.is_terminal:
+        new = name != self.last
+        self.bar.update(self.task, advance=1 if new and self.last else 0, description=title)
+        self.last = name
+        if new and not self.console.is_terminal:
             self.console.print(f"{name}: {title}")
 
     def note(self, text: str) -> None:
@@ -72,16 +74,49 @@ def main() -> None:
     """
 
 
-@_command("hexakota init kupang")
+@_command("hexakota init kupang", 'hexakota init tarakan --place "Kota Tarakan, Indonesia"')
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-def init(directory: Path) -> None:
+@click.option("--place", metavar="NAME", help="Batas dari OpenStreetMap / boundary from OpenStreetMap (internet).")
+@click.option("--nominatim", metavar="URL", help="Alamat lain untuk --place / another address for --place.")
+@click.option("--overpass", metavar="URL", help="Alamat lain untuk fetch / another address for fetch.")
+@click.option("--glo30", metavar="URL", help="Alamat lain untuk fetch / another address for fetch.")
+def init(directory: Path, place: str | None, **addresses: str | None) -> None:
     """Tulis city.toml berkomentar di DIR / write a commented city.toml into DIR."""
+    if place is not None:
+        _init_place(directory, place, {name: url for name, url in addresses.items() if url})
+        return
     target = directory / "city.toml"
     if target.exists():
         raise InputError(target, "file", "it exists already", "edit it, or name another folder")
     (directory / "data").mkdir(parents=True, exist_ok=True)
     target.write_text(files(spatial).joinpath("template.toml").read_text("utf-8"), "utf-8")
     click.echo(f"{target}\nIsi masukannya, lalu / name its inputs, then: hexakota run {directory}")
+
+
+def _init_place(directory: Path, place: str, addresses: dict[str, str]) -> None:
+    from spatial.fetch import init_place
+    from spatial.sources.download import Mirrors
+
+    progress = _Bar(Console(stderr=True), 1)
+    with progress.bar:
+        found = init_place(directory, place, Mirrors(**addresses), progress)
+    click.echo(f"{directory / 'city.toml'}: {found.name}\nLalu / then: hexakota fetch {directory}")
+
+
+@_command("hexakota fetch tarakan", "hexakota fetch tarakan --refresh")
+@CITY
+@click.option("--refresh", is_flag=True, help="Minta semuanya lagi / ask for everything again.")
+def fetch(city: Path, refresh: bool) -> None:
+    """Unduh jalan, bangunan, batas, elevasi (internet) / download roads, buildings, boundaries, elevation."""
+    from spatial.fetch import STAGES as FETCH_STAGES
+    from spatial.fetch import fetch_city
+
+    progress = _Bar(Console(stderr=True), FETCH_STAGES)
+    with progress.bar:
+        fetched = fetch_city(_folder(city), progress, refresh)
+    for name, rows in fetched.files.items():
+        click.echo(f"{name}" + ("" if rows is None else f"  {rows:,}"))
+    click.echo(f"{fetched.requests} permintaan / requests\nLalu / then: hexakota run {city}")
 
 
 @_command("hexakota run kupang", "hexakota run kupang --force")

@@ -26,6 +26,7 @@ from spatial.lighting.outages import OutageParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
 from spatial.sources.context import ContextSource
+from spatial.sources.download import FetchParameters, Mirrors
 from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
 from spatial.sources.reports import ReportSource
@@ -48,6 +49,7 @@ class City:
     name: str
     resolution: int = 9
     time_zone: str = "UTC"
+    language: Literal["id", "en"] = "id"
     synthetic: bool = False
     seed: int = 1
     as_of: datetime | None = None
@@ -89,6 +91,8 @@ class Settings:
     waterways: tuple[ContextSource, ...] = ()
     buildings: tuple[ContextSource, ...] = ()
     facilities: tuple[ContextSource, ...] = ()
+    mirrors: Mirrors = field(default_factory=Mirrors)
+    fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
     terrain: TerrainParameters = field(default_factory=TerrainParameters)
@@ -160,6 +164,7 @@ def _check(path: Path, settings: Settings) -> None:
     _check_files(path, settings)
     _check_parameters(path, settings)
     _check_orders(path, settings)
+    _check_fetch(path, settings)
 
 
 def _check_parameters(path: Path, settings: Settings) -> None:
@@ -186,6 +191,15 @@ def _check_orders(path: Path, settings: Settings) -> None:
             raise InputError(path, f"{name}.class_breaks", f"{low}, {high} do not rise within 0–1", "lower one first")
     if not 0 < settings.evidence.interval < 1:
         raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
+
+
+def _check_fetch(path: Path, settings: Settings) -> None:
+    for name, value in dataclasses.asdict(settings.mirrors).items():
+        if not value.startswith(("http://", "https://")):
+            raise InputError(path, f"mirrors.{name}", f"{value!r} is not an address", "write http://… or https://…")
+    for name, value in dataclasses.asdict(settings.fetch).items():
+        if not 0 <= value < float("inf") or (value == 0 and name in ("attempts", "timeout_s", "query_km2")):
+            raise InputError(path, f"fetch.{name}", f"{value} is not above 0", "see docs/city-toml.md")
 
 
 def _check_files(path: Path, settings: Settings) -> None:

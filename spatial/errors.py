@@ -29,6 +29,24 @@ class InputError(HexakotaError):
         super().__init__(f"{self.path}: {field}: {problem}; {hint}")
 
 
+class DownloadError(HexakotaError):
+    """Something could not be downloaded: says which address, what went wrong, what to do. Nothing partial is kept.
+
+    Parameters
+    ----------
+    url : str
+        Address that was asked, without its query.
+    problem : str
+        What went wrong.
+    hint : str
+        What the person can do about it.
+    """
+
+    def __init__(self, url: str, problem: str, hint: str) -> None:
+        self.url, self.problem, self.hint = url, problem, hint
+        super().__init__(f"{url}: {problem}; {hint}")
+
+
 class ContractError(HexakotaError):
     """A table or raster that crosses a module border breaks `contracts`: a defect of ours, not of the input."""
 

@@ -27,6 +27,7 @@ from spatial.sources.areas import read_admin_areas, read_area
 from spatial.sources.context import BUILDINGS, FACILITIES, WATERWAYS, ContextTable, Kind, read_context
 from spatial.sources.elevation import ElevationFacts, read_elevation
 from spatial.sources.lamps import read_lamps
+from spatial.sources.provenance import origin
 from spatial.sources.quarantine import quarantine_table
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
@@ -50,7 +51,7 @@ class Inputs:
     context : `waterways`, `buildings`, `facilities` that the city names, CRS84.
     area : polygon or multipolygon, CRS84; `area_basis` is file, bbox or hull.
     grid : the city's cells.
-    files : per input file: kind, path, sha256, rows_in, rows_used, rows_quarantined.
+    files : per input file: kind, path, sha256, rows_in, rows_used, rows_quarantined, and where a download came from.
     """
 
     reports: Mapping[str, ReportTable]
@@ -124,6 +125,17 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     )
 
 
+def read_city_area(settings: Settings) -> Polygon | MultiPolygon:
+    """Return the city's area alone, CRS84; only the inputs that it is the hull of are read. Raises InputError."""
+    reports, roads = {}, None
+    if settings.area.hull_of == "reports":
+        taxonomy = load_taxonomy(*([settings.city.taxonomy] if settings.city.taxonomy else []))
+        reports = {str(s.path): read_reports(s, taxonomy, settings.city.time_zone) for s in settings.reports}
+    elif settings.area.hull_of == "roads":
+        roads = _joined([read_roads(s).roads for s in settings.roads], "road_id")
+    return cast(Polygon | MultiPolygon, _area(settings, reports, roads)[0])
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class _Read:
     """What came of one file; rows_in = used + quarantined + excluded (roads that are no roads yet)."""
@@ -137,14 +149,17 @@ class _Read:
 
     def file(self, settings: Settings) -> dict[str, Any]:
         """Return the file's row of the manifest."""
+        path = self.name.split("#")[0]
+        digest = _sha256(settings.folder / path)
         return {
             "kind": self.kind,
             "path": self.name,
-            "sha256": _sha256(settings.folder / self.name.split("#")[0]),
+            "sha256": digest,
             "rows_in": self.rows_in,
             "rows_used": self.used,
             "rows_quarantined": None if self.quarantine is None else len(self.quarantine),
             "rows_excluded": self.excluded,
+            **origin(settings.folder, path, digest),
         }
 
 

@@ -138,6 +138,7 @@ def _city(settings: Settings, inputs: Inputs, placed: Placed) -> dict[str, Any]:
         "resolution": grid.resolution,
         "crs": f"EPSG:{grid.crs.to_epsg()}",
         "time_zone": settings.city.time_zone,
+        "language": settings.city.language,
         "as_of": None if placed.as_of is None else _iso(placed.as_of),
         "area": {
             "basis": inputs.area_basis,
