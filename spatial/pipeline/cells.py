@@ -58,7 +58,7 @@ def base_cells(inputs: Inputs, placed: Placed) -> gpd.GeoDataFrame:
             known = best >= 0
             cells.loc[known, level] = areas["name"].to_numpy()[best[known]]
             cells.loc[known, "area_id"] = areas["area_id"].to_numpy()[best[known]]
-    if not inputs.reports:
+    if placed.reports.empty:
         return cells
     usable = placed.reports[placed.usable]
     n = len(cells)

@@ -79,9 +79,9 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
     roads = plane.roads
     floods = int((incidents["category"] == "flood").sum())
     return Known(
-        reports=bool(inputs.reports),
+        reports=len(placed.reports) > 0,
         flood_incidents=floods,
-        terrain_leads=bool(inputs.reports)
+        terrain_leads=len(placed.reports) > 0
         and inputs.elevation is not None
         and floods < settings.evidence.min_incidents,
         lighting_incidents=int(((incidents["category"] == "street_light") & incidents["is_open"]).sum()),
