@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from pathlib import Path
@@ -59,6 +60,10 @@ def test_what_check_says_of_the_results_is_what_a_run_says(tmp_path: Path) -> No
     city = write_tiny_city(tmp_path)
     quality = check(city).quality
     manifest = pipeline.run(city).version.manifest
+    before = hashes(city)
+    again = check(city).quality
+    assert hashes(city) == before
+    assert (again.left_out, again.results) == (quality.left_out, quality.results)
     assert [(f.code, f.id, f.en) for f in quality.left_out] == [
         (row["code"], row["id"], row["en"]) for row in manifest["left_out"]
     ]
@@ -129,6 +134,8 @@ def test_planted_faults_of_elevation_are_found_and_no_more(tmp_path: Path) -> No
         reach = 0.0003 if place.fault.kind in ("spike", "pit") else 0.002
         assert abs(place.lon - lon) < reach, place
         assert abs(place.lat - lat) < reach, place
+    off = {place.fault.kind: place.fault.off_m for place in elevation.faults}
+    assert (off["spike"], off["pit"]) == (pytest.approx(96, abs=2), pytest.approx(30, abs=2))  # as docs/check.md says
     area = (EAST - WEST) * (NORTH - SOUTH) / 0.00027**2
     assert elevation.facts.nodata_share_in_area == pytest.approx(30 / area, rel=0.15)
     assert {"spikes", "pits", "nodata"} <= codes(checked, "warning")
@@ -154,6 +161,21 @@ def test_a_city_that_cannot_be_scored_is_not_fit(tmp_path: Path) -> None:
     checked = check(tmp_path)
     assert "nothing_to_score" in codes(checked, "problem")
     assert (checked.quality.reports, checked.quality.elevation, checked.quality.lamps) == (None, None, None)
+
+
+def test_every_finding_is_documented() -> None:
+    root = Path(__file__).parents[2]
+    source = (root / "spatial/quality/verdict.py").read_text("utf-8")
+    told = {
+        call.args[1].value
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") == "Finding"
+        and isinstance(call.args[1], ast.Constant)
+    }
+    assert len(told) > 15
+    text = (root / "docs/check.md").read_text("utf-8")
+    assert {code for code in {*told, "spikes", "pits"} if f"`{code}`" not in text} == set()
 
 
 def test_times_are_counted_in_the_citys_zone() -> None:
