@@ -119,6 +119,42 @@ def fetch(city: Path, refresh: bool) -> None:
     click.echo(f"{fetched.requests} permintaan / requests\nLalu / then: hexakota run {city}")
 
 
+@_command("hexakota check kupang", "hexakota check kupang --html laporan-data.html")
+@CITY
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Halaman laporan / page of the report  [CITY/check.html]",
+)
+def check(city: Path, html: Path | None) -> None:
+    """Periksa masukan sebelum dijalankan / check the inputs before a run.
+
+    Menulis satu halaman HTML, tidak mengubah apa pun yang lain. Status keluar 1 bila kota belum layak dijalankan.
+
+    Writes one HTML page and changes nothing else. Exit status 1 where the city is not fit to run yet.
+    """
+    from services.check import check_target, show, write_page
+    from spatial import quality
+
+    target = _folder(city) / "check.html" if html is None else html
+    check_target(target)
+    progress = _Bar(Console(stderr=True))
+    with progress.bar:
+        try:
+            checked = quality.check(city, progress)
+        except InputError as error:
+            for other in quality.unreadable(city):
+                if str(other) != str(error):
+                    click.echo(f"hexakota: {other}", err=True)
+            raise
+        write_page(checked, target)
+    console = Console()
+    show(checked.quality, console)
+    console.print(f"\nhalaman / page: {target}", markup=False, soft_wrap=True)
+    if checked.quality.verdict.level == "problem":
+        sys.exit(1)
+
+
 @_command("hexakota run kupang", "hexakota run kupang --force")
 @CITY
 @click.option("--force", is_flag=True, help="Terbitkan walau tak ada yang berubah / publish although nothing changed.")

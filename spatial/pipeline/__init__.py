@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 
 from spatial.charts import zone_map
 from spatial.config import Settings, load_settings
 from spatial.contracts import Progress, Silent
 from spatial.errors import StoreError
-from spatial.pipeline.analysis import analyse_city
+from spatial.pipeline.compute import compute, no_members
 from spatial.pipeline.inputs import Inputs, read_inputs
-from spatial.pipeline.manifest import build_manifest, fingerprint, known_facts, version_id
-from spatial.pipeline.plane import to_city_plane
-from spatial.pipeline.reports import place_reports
+from spatial.pipeline.manifest import build_manifest, fingerprint, version_id
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
@@ -105,13 +102,10 @@ def _compute_and_publish(
     versions: Versions,
     progress: Progress,
 ) -> Version:
-    progress.stage("grid", "Menempatkan laporan dan jalan / placing reports and roads")
-    plane = to_city_plane(inputs)
-    placed = place_reports(snapshot, inputs, plane.roads, settings)
-    previous = pd.DataFrame({"zone_id": [], "member": []}, dtype=str) if served is None else read_members(served.layers)
-    result = analyse_city(inputs, plane, placed, previous, str(ids["version"]), settings, progress)
-    known = known_facts(settings, inputs, plane, placed, result)
-    manifest = build_manifest(settings, inputs, placed, result, known, upserts, ids)
+    previous = no_members() if served is None else read_members(served.layers)
+    work = compute(settings, inputs, snapshot, previous, str(ids["version"]), progress)
+    result = work.result
+    manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
     for row in manifest["left_out"]:
         progress.note(f"{row['id']} / {row['en']}")
     progress.stage("write", "Menulis versi / writing the version")
