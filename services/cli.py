@@ -71,16 +71,40 @@ def main() -> None:
     """
 
 
-@_command("hexakota init kupang")
+@_command("hexakota init kupang", "hexakota init kupang --from laporan.csv jalan.gpkg elevasi.tif")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-def init(directory: Path) -> None:
+@click.argument("more", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--from",
+    "first",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Usulkan pemetaan dari berkas ini / propose the mapping from these files.",
+)
+def init(directory: Path, more: tuple[Path, ...], first: tuple[Path, ...]) -> None:
     """Tulis city.toml berkomentar di DIR / write a commented city.toml into DIR."""
+    if more and not first:
+        raise click.UsageError(f"unexpected argument {more[0]}: name files after --from")
     target = directory / "city.toml"
     if target.exists():
         raise InputError(target, "file", "it exists already", "edit it, or name another folder")
+    text = files(spatial).joinpath("template.toml").read_text("utf-8")
+    if first:
+        text = _proposed(directory, (*first, *more))
     (directory / "data").mkdir(parents=True, exist_ok=True)
-    target.write_text(files(spatial).joinpath("template.toml").read_text("utf-8"), "utf-8")
+    target.write_text(text, "utf-8")
     click.echo(f"{target}\nIsi masukannya, lalu / name its inputs, then: hexakota run {directory}")
+
+
+def _proposed(directory: Path, given: tuple[Path, ...]) -> str:
+    """Return a city.toml proposed from files, after telling its evidence and its questions."""
+    from spatial.propose import as_lines, as_toml, propose
+
+    proposal = propose(given, directory.resolve().name.title())
+    for line in as_lines(proposal):
+        click.echo("".join(c if c.isprintable() else " " for c in line))
+    return as_toml(proposal, directory)
 
 
 @_command("hexakota run kupang", "hexakota run kupang --force")
