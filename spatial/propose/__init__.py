@@ -42,7 +42,22 @@ def propose(files: Sequence[Path], name: str) -> Proposal:
         A file is missing, empty, or cannot be read at all.
     """
     found = tuple(proposed for path in files for proposed in propose_file(path))
-    return Proposal(_city(found, name), _area(found), found)
+    return Proposal(_city(found, name), _area(found), tuple(_apart(file, found) for file in found))
+
+
+def _apart(file: FileProposal, files: Sequence[FileProposal]) -> FileProposal:
+    """Ask about a file that lies apart from all others: another city, a wrong CRS, or longitude for latitude."""
+    others = [other.bounds for other in files if other.path != file.path and other.bounds]
+    if not file.bounds or not others:
+        return file
+    here, rest = shapely.box(*file.bounds), shapely.union_all([shapely.box(*box) for box in others])
+    if here.intersects(rest):
+        return file
+    west, south, east, north = file.bounds
+    ask = "tidak bertemu berkas lain: kota lain, CRS salah? / does not meet the other files: another city, wrong CRS?"
+    if shapely.box(south, west, north, east).intersects(rest):
+        ask = "bujur dan lintang tertukar? Bila ditukar, bertemu berkas lain / swapped? If swapped, it meets the others"
+    return replace(file, questions=(*file.questions, ask))
 
 
 def propose_file(path: Path) -> list[FileProposal]:
@@ -57,6 +72,9 @@ def propose_file(path: Path) -> list[FileProposal]:
     points = any(suffix in known.suffixes for known in POINT_FORMATS)
     if suffix in SUFFIXES and (proposed := _vectors(path, points)):
         return [proposed]
+    if not points:
+        ask = f"jenis berkas tak dikenal / unknown kind of file: {suffix or path.name}"
+        return [FileProposal(path, "unknown", (), (), (ask,))]
     raw, settings = _table(path)
     proposed = propose_points(path, raw, load_taxonomy())
     return [replace(proposed, settings=(*settings, *proposed.settings))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import rasterio
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Transformer
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from spatial.propose.model import FileProposal, Setting
@@ -27,6 +27,7 @@ _KODE = re.compile(r"\d{2}\.\d{2}(\.\d{2}(\.\d{4})?)?")
 _KODE_LEVELS = {5: "boundary", 8: "kecamatan", 13: "kelurahan"}
 _ROAD_NAMES = ("road", "roads", "street", "streets", "jalan", "highway", "highways", "ruas", "jaringan jalan")
 _NAMES = ("nama", "name", "namobj", "wadmkd", "wadmkc", "nm kel", "nm kec", "kelurahan", "desa", "kecamatan")
+_BOUNDARIES = ("boundary", "batas", "border", "perbatasan")
 _NOT_HEIGHTS = ("depth", "kedalaman", "hand", "twi", "slope", "lereng", "landcover")
 _IDS = ("road id", "osm id", "osmid", "id jalan", "id ruas")
 _LIT = frozenset(("yes", "no", "24/7", "automatic", "limited", "disused", "sunset-sunrise"))
@@ -101,6 +102,11 @@ def propose_polygons(path: Path, table: gpd.GeoDataFrame) -> FileProposal:
             if level == "boundary":
                 return FileProposal(path, "boundary", (told, code), (), (), bounds_of(table))
             return _admin(path, table, told, column, level, code)
+    called = next((word for word in _BOUNDARIES if word in fold(path.stem).split()), None)
+    if len(table) == 1 and called:
+        ask = "batas kota? / is it the city's boundary?"
+        told = f"{told}; nama berkas memuat / the file's name holds `{called}`"
+        return FileProposal(path, "boundary", (told,), (), (ask,), bounds_of(table))
     ask = "poligon apa ini: batas kota, kelurahan, kecamatan? / what are these: boundary, kelurahan, kecamatan?"
     return FileProposal(path, "unknown", (told,), (), (ask,), bounds_of(table))
 
@@ -129,6 +135,7 @@ def propose_raster(path: Path) -> FileProposal:
                 crs = None if file.crs is None else CRS.from_user_input(file.crs)
                 step = max(1, math.ceil(max(file.height, file.width) / 2000))
                 band = file.read(1, out_shape=(file.height // step or 1, file.width // step or 1), masked=True)
+                unit, place = file.units[0], None if crs is None else _bounds(file, crs)
                 kind, bands, nodata, pixel = file.dtypes[0], file.count, file.nodata, _pixel(file, crs)
     except RasterioIOError as error:
         return FileProposal(path, "unknown", (), (), (f"tidak terbaca / cannot be read: {str(error).splitlines()[0]}",))
@@ -142,13 +149,15 @@ def propose_raster(path: Path) -> FileProposal:
         f"nodata: {'tanpa tanda / no tag' if nodata is None else nodata}",
     )
     ask = _doubt(path, low, high, bands, kind)
+    if unit and unit.lower() not in ("m", "metre", "meter", "metres", "meters"):
+        ask = f"satuan / unit `{unit}`: bukan meter? / not metres?"
     if ask:
         return FileProposal(path, "unknown", told, (), (ask,))
     datum = Setting("vertical_datum", "EGM2008", "", _DATUM, active=False)
     vertical = [sub.name for sub in crs.sub_crs_list if sub.is_vertical]
     if vertical:
         datum = Setting("vertical_datum", vertical[0], "dari berkas / from the file")
-    return FileProposal(path, "elevation", told, (datum,), (), None, pixel)
+    return FileProposal(path, "elevation", told, (datum,), (), place, pixel)
 
 
 _DATUM = "datum vertikal? SRTM: EGM96, Copernicus dan / and DEMNAS: EGM2008"
@@ -166,6 +175,12 @@ def _doubt(path: Path, low: float, high: float, bands: int, kind: str) -> str | 
     if high - low < 5:
         return f"{low:g} … {high:g}: terlalu datar untuk elevasi? / too flat for elevation?"
     return None
+
+
+def _bounds(file: rasterio.DatasetReader, crs: CRS) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of a raster in degrees, CRS84."""
+    box = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True).transform_bounds(*file.bounds)
+    return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
 def _pixel(file: rasterio.DatasetReader, crs: CRS | None) -> float:

@@ -73,8 +73,13 @@ def _columns(lat: Column, lon: Column) -> tuple[list[Setting], list[str], list[s
     if max(far_y.mean(), far_x.mean()) > 0.5:
         ask = "sebagian besar nilai di luar derajat / most values are beyond degrees"
         return [Setting(s.key, s.value, s.evidence, ask, active=False) for s in settings], [], [], None
+    if not (lat.named(LAT) and lon.named(LON)):
+        ask = "derajat, atau kisi lain? / degrees, or another grid?"
+        settings = [Setting(s.key, s.value, s.evidence, ask) for s in settings]
     wild = int(max(far_y.sum(), far_x.sum()))
-    return settings, _beyond(x[far_x], y[far_y], wild, lat.filled), [], _bounds(x[~far_x], y[~far_y])
+    x, y, told = x[~far_x], y[~far_y], _beyond(x[far_x], y[far_y], wild, lat.filled)
+    bounds = _bounds(x, y)
+    return settings, told, _far(x, y, bounds), bounds
 
 
 def _geometry(
@@ -94,17 +99,37 @@ def _geometry(
         )
         return [], evidence, [ask], None
     evidence += _beyond(x[far], y[far], int(far.sum()), len(points))
-    return [], evidence, [], _bounds(x[~far], y[~far])
+    bounds = _bounds(x[~far], y[~far])
+    return [], evidence, _far(x[~far], y[~far], bounds), bounds
 
 
 def _beyond(x: NDArray[np.float64], y: NDArray[np.float64], wild: int, rows: int) -> list[str]:
+    """Tell of coordinates that are not degrees; `x`, `y` are those beyond their range."""
     if not wild:
         return []
     example = f"{x[0] if len(x) else '…'}, {y[0] if len(y) else '…'}"
+    values = np.abs(np.concatenate([x, y]))
+    id_, en = "tampaknya tertukar atau salah", "look swapped or wrong"
+    if (values > 360).any():
+        id_, en = "tampaknya terproyeksi (mis. kaki State Plane)", "look projected (e.g. State Plane feet)"
     return [
-        f"{wild:,} dari / of {rows:,} bukan derajat, tampaknya terproyeksi (mis. kaki State Plane): dikarantina / not "
-        f"degrees, look projected (e.g. State Plane feet): will be quarantined: {example}"
+        f"{wild:,} dari / of {rows:,} bukan derajat, {id_}: dikarantina / not degrees, {en}: will be quarantined: "
+        f"{example}"
     ]
+
+
+def _far(x: NDArray[np.float64], y: NDArray[np.float64], bounds: Bounds | None) -> list[str]:
+    """Ask about points that lie many times the size of the rest away from it: a hull would reach there."""
+    if bounds is None:
+        return []
+    west, south, east, north = bounds
+    reach = 5 * max(east - west, north - south, 0.05)
+    far = [((v < low - reach) | (v > high + reach)) & (v != 0) for v, low, high in ((x, west, east), (y, south, north))]
+    count = max(int(mask.sum()) for mask in far)
+    told = (
+        f"{count:,} titik sangat jauh dari yang lain; hull_of menjangkaunya, bbox tidak / points lie far from the rest"
+    )
+    return [f"{told}: hull_of reaches them, a bbox would not"] if count else []
 
 
 def _pair(column: Column) -> tuple[list[Setting], list[str], list[str], Bounds | None]:
@@ -112,7 +137,8 @@ def _pair(column: Column) -> tuple[list[Setting], list[str], list[str], Bounds |
     evidence = f"{len(column.pairs):,} dari / of {column.filled:,} berbentuk / read (a, b)"
     if (np.abs(second) > 90).mean() > 0.5:
         tail = "; angka kedua di luar ±90, jadi (lat, lng) / the second number is beyond ±90, hence (lat, lng)"
-        return [Setting("columns.point", column.name, evidence + tail)], [], [], _bounds(second, first)
+        bounds = _bounds(second, first)
+        return [Setting("columns.point", column.name, evidence + tail)], [], _far(second, first, bounds), bounds
     ask = "urutan (lintang, bujur)? / is the order (latitude, longitude)?"
     if (np.abs(first) > 90).mean() > 0.5:
         ask = "urutannya (bujur, lintang), bukan (lintang, bujur) / the order is (lng, lat), not (lat, lng)"

@@ -11,7 +11,7 @@ import pandas as pd
 from spatial.propose.model import FileProposal, Setting
 from spatial.propose.places import place
 from spatial.propose.values import SURE, Column, shown
-from spatial.propose.when import propose_times, without_offset
+from spatial.propose.when import propose_times, unread_times, without_offset
 from spatial.sources.formats import RawTable
 from spatial.sources.quarantine import clean
 from spatial.sources.reports import IMPLICIT
@@ -52,6 +52,7 @@ def propose_points(path: Path, raw: RawTable, taxonomy: Taxonomy) -> FileProposa
         found.append(_constant(rest, found, taxonomy))
         if not found[-1].active:
             questions.append("laporan warga, atau tabel lain? / citizens' reports, or another table?")
+    questions += unread_times([c for c in rest if c.name not in {s.value for s in found}])
     questions += _taken_by_name(columns, found)
     told.append(_unused(columns, found))
     zoneless = without_offset(rest, found)
@@ -80,7 +81,11 @@ def _category(columns: Sequence[Column], taxonomy: Taxonomy) -> list[Setting]:
     told = [f"`{c.name}`: {c.distinct} kata / words, {w} dikenal / known ({r:,}/{c.rows:,})" for c, w, r in able]
     first, value = able[0][0], tuple(row[0].name for row in able)
     unknown = _unknown([c for c, _, _ in able], taxonomy)
-    asks = []
+    asks = [
+        f"`{c.name}` dipilih dari isinya saja: benar? / chosen by its words alone: is it right?"
+        for c, _, _ in able
+        if not c.named(CATEGORIES)
+    ]
     if unknown:
         asks.append(
             f"{sum(unknown.values()):,} baris tak dikenal menjadi `other`; tambahkan ke taksonomi? / rows without "
@@ -149,7 +154,8 @@ def _id(columns: Sequence[Column]) -> list[Setting]:
         ask = "hanya nomor urut; tetap antar kiriman? / a row number; does it stay from delivery to delivery?"
         return [Setting("columns.report_id", column.name, evidence, ask, active=False)]
     gaps = column.rows - column.distinct
-    doubt = f"{gaps:,} baris kosong atau berulang / rows are empty or repeat" if gaps else None
+    doubt = None if column.named(IDS) == 2 else "ID laporan, bukan hal lain? / is it the report's id?"
+    doubt = f"{gaps:,} baris kosong atau berulang / rows are empty or repeat" if gaps else doubt
     return [Setting("columns.report_id", column.name, evidence, doubt)]
 
 
@@ -175,7 +181,8 @@ def _status(columns: Sequence[Column], taxonomy: Taxonomy) -> list[Setting]:
         f"{column.distinct} kata / words, {words} dikenal / known ({rows:,}/{column.rows:,}): {shown(column.counts)}"
     )
     unknown = {t: n for t, n in column.counts.items() if taxonomy.status_of(t) is None}
-    doubt = f"kata status tak dikenal / unknown status words: {shown(unknown)}" if unknown else None
+    doubt = None if column.named(STATUSES) else "dipilih dari isinya saja: benar? / chosen by its words alone: right?"
+    doubt = f"kata status tak dikenal / unknown status words: {shown(unknown)}" if unknown else doubt
     if len(able) > 1 and able[1][0] == able[0][0]:
         names = ", ".join(f"`{row[2]}`" for row in able)
         return [Setting("columns.status", column.name, evidence, f"yang mana / which one? {names}", active=False)]

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spatial.propose.model import Setting
-from spatial.propose.values import SURE, Column, TimeForm
+from spatial.propose.values import SURE, Column, TimeForm, shown
 
 ROLES = {
     "requested_datetime": (
         "requested datetime", "created at", "created", "opened", "open", "open dt", "reported", "submitted",
-        "tanggal", "waktu", "tanggal lapor", "waktu lapor", "tgl lapor", "tgl", "dibuat", "masuk", "abertura", "date",
-        "datetime", "timestamp", "creation", "requested", "ticket created date time",
+        "lapor", "dibuat", "masuk", "abertura", "creation", "requested",
     ),
-    "updated_datetime": ("updated datetime", "updated at", "updated", "modified", "diperbarui", "diubah", "ubah"),
+    "updated_datetime": ("updated datetime", "updated", "update", "modified", "diperbarui", "diubah", "ubah"),
     "resolved_datetime": (
-        "resolved datetime", "closed at", "closed", "closed dt", "resolved", "selesai", "ditutup", "completed", "fecho",
-        "waktu selesai", "tanggal selesai", "tgl selesai", "ticket closed date time",
+        "resolved datetime", "closed at", "closed", "closed dt", "close", "resolved", "selesai", "ditutup", "completed",
+        "fecho",
     ),
 }  # fmt: skip
+# Names that mean the time of the report only where they are all of the name: "tanggal", not "tanggal lahir".
+WHOLE = ("tanggal", "waktu", "tgl", "date", "datetime", "timestamp", "tanggal lapor", "waktu lapor", "tgl lapor")
+
+
+def _fit(column: Column, role: str) -> int:
+    return max(column.named(ROLES[role]), 2 * (role == "requested_datetime" and column.named(WHOLE) == 2))
 
 
 def propose_times(columns: Sequence[Column]) -> list[Setting]:
@@ -42,7 +47,7 @@ def _named(role: str, columns: Sequence[Column]) -> list[Column]:
     """Return the columns named for a role, best named only; a name that fits a later role better is not for this."""
     fits = []
     for column in columns:
-        scores = {other: column.named(words) for other, words in ROLES.items()}
+        scores = {other: _fit(column, other) for other in ROLES}
         if scores[role] and scores[role] == max(scores.values()):
             later = [r for r in list(ROLES)[list(ROLES).index(role) + 1 :] if scores[r] == scores[role]]
             if not later:
@@ -115,3 +120,13 @@ def without_offset(columns: Sequence[Column], settings: Sequence[Setting]) -> tu
     used = {s.value for s in settings if s.key.endswith("_datetime")}
     chosen = [(c, c.times) for c in columns if c.name in used]
     return tuple(f"`{c.name}`: {_told(c, form)}" for c, form in chosen if form and form.offsets < 1)
+
+
+def unread_times(columns: Sequence[Column]) -> list[str]:
+    """Return questions about columns that are named for a time and hold none that can be read."""
+    named = [c for c in columns if c.times is None and any(_fit(c, role) for role in ROLES)]
+    return [
+        f"kolom `{c.name}`: waktu yang tak terbaca? / times that cannot be read? {shown(c.counts, 2)}"
+        for c in named
+        if c.filled and c.share(lambda text: sum(sign.isdigit() for sign in text) >= 4)[1] >= SURE * c.filled
+    ]

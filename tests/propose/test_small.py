@@ -23,6 +23,7 @@ from spatial.propose import FileProposal, as_lines, as_toml, propose
 from spatial.propose.places import indonesian_zone
 from spatial.propose.reports import propose_points
 from spatial.propose.values import Column
+from spatial.sample import write_sample_city
 from spatial.sources.formats import RawTable
 from spatial.sources.taxonomy import load_taxonomy
 from tests.sources.data import write_csv
@@ -230,3 +231,63 @@ def test_every_question_is_in_the_file_and_on_the_terminal(tmp_path: Path) -> No
         assert f"# TANYA / ASK: {question}" in toml
         assert question in told
     assert 'time_zone = "Asia/Makassar"' in toml
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        ({"waktu": None, "tanggal_lahir": ["1990-01-02"] * 40}, "columns.requested_datetime"),
+        ({"waktu": None, "due_date": ["2025-01-02"] * 40}, "columns.requested_datetime"),
+        ({"nomor": None, "user_id": [f"u{i}" for i in range(40)]}, "columns.report_id"),
+        ({"kategori": None, "xyz": WORDS * 8}, "columns.category"),
+        ({"status": None, "xyz": ["baru", "selesai"] * 20}, "columns.status"),
+        ({"bujur": None, "lintang": None, "x": ["1.12345"] * 40, "y": ["2.12345"] * 40}, "columns.lon"),
+    ],
+)
+def test_a_guess_by_name_or_by_content_alone_is_asked(change: dict[str, Any], asked: str) -> None:
+    assert asked in look(table(**change)).asked()
+
+
+def test_times_that_cannot_be_read_and_far_points_are_told() -> None:
+    words = look(table(waktu=[f"{i + 1} Januari 2025" for i in range(40)]))
+    assert any("`waktu`: waktu yang tak terbaca" in question for question in words.questions)
+    here = table(200)
+    here.loc[0, "bujur"] = "106.8"
+    assert any("1 titik sangat jauh" in question for question in look(here).questions)
+    assert look(table(200)).questions == ()
+
+
+def test_files_that_do_not_meet_are_asked_about(tmp_path: Path) -> None:
+    reports = write_csv(tmp_path / "l.csv", table().to_dict("records"))
+    swapped = LineString([(-10.2, 123.55), (-10.18, 123.6)])
+    for name, line, word in (("jalan_a", swapped, "tertukar"), ("jalan_b", LineString([(0, 1), (1, 1)]), "CRS salah")):
+        gpd.GeoDataFrame({"kelas": ["primary"]}, geometry=[line], crs=4326).to_file(tmp_path / f"{name}.gpkg")
+        proposal = propose([reports, tmp_path / f"{name}.gpkg"], "K")
+        assert word in " ".join(proposal.files[1].questions)
+    near = LineString([(123.55, -10.2), (123.6, -10.18)])
+    gpd.GeoDataFrame({"kelas": ["primary"]}, geometry=[near], crs=4326).to_file(tmp_path / "jalan.gpkg")
+    assert propose([reports, tmp_path / "jalan.gpkg"], "K").files[1].questions == ()
+
+
+def test_a_file_of_unknown_kind_is_told_and_written_as_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "baca.txt").write_text("x")
+    proposal = propose([tmp_path / "baca.txt"], "K")
+    assert proposal.files[0].kind == "unknown"
+    assert '# path = "baca.txt"' in as_toml(proposal, tmp_path)
+
+
+def test_the_sample_city_is_proposed_as_its_maker_wrote_it(tmp_path: Path) -> None:
+    write_sample_city(tmp_path / "demo", 1)
+    made = load_settings(tmp_path / "demo")
+    files = sorted((tmp_path / "demo/data").iterdir())
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/city.toml").write_text(as_toml(propose(files, "C"), tmp_path / "c"), "utf-8")
+    found = load_settings(tmp_path / "c")
+    assert found.area.file == made.area.file
+    assert (found.city.time_zone, found.city.resolution) == (made.city.time_zone, made.city.resolution)
+    assert dict(found.reports[0].columns) == dict(made.reports[0].columns)
+    assert found.reports[0].depth_unit == "cm"
+    assert found.roads == made.roads
+    assert found.lamps == made.lamps
+    assert {(a.path, a.level) for a in found.admin_areas} == {(a.path, a.level) for a in made.admin_areas}
+    assert [e.path for e in found.elevation] == [e.path for e in made.elevation]
