@@ -149,7 +149,13 @@ def _unnamed(columns: Sequence[Column]) -> tuple[list[Setting], list[str], list[
     """Ask which columns hold the coordinates; those that could are named."""
     able = [c for c in _numeric(columns) if c.fractional > 0.8 and np.abs(c.numbers).max() <= 180]
     able += [c for c in _numeric(columns) if c not in able and c.named((*LAT, *LON, *Y, *X))]
-    names = ", ".join(f"`{c.name}` {_span(c.numbers)}" for c in sorted(able, key=lambda c: c.name)) or "–"
+    told = [f"`{c.name}` {_span(c.numbers)}" for c in able]
+    told += [
+        f"`{c.name}` bukan angka / not numbers, mis. / e.g. {next(iter(c.counts))[:40]}"
+        for c in columns
+        if c not in able and c.filled and c.named((*LAT, *LON, *Y, *X))
+    ]
+    names = ", ".join(sorted(told)) or "–"
     ask = f"kolom koordinat? calon / which columns hold the coordinates? candidates: {names}"
     east = [c for c in able if np.abs(c.numbers).max() > 90]
     if len(able) == 2 and len(east) == 1:

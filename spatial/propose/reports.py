@@ -79,6 +79,8 @@ def _category(columns: Sequence[Column], taxonomy: Taxonomy) -> list[Setting]:
     if not able:
         return []
     told = [f"`{c.name}`: {c.distinct} kata / words, {w} dikenal / known ({r:,}/{c.rows:,})" for c, w, r in able]
+    named = [row for row in able if row[0].named(CATEGORIES)]
+    able = named or able
     first, value = able[0][0], tuple(row[0].name for row in able)
     unknown = _unknown([c for c, _, _ in able], taxonomy)
     asks = [

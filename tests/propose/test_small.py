@@ -291,3 +291,16 @@ def test_the_sample_city_is_proposed_as_its_maker_wrote_it(tmp_path: Path) -> No
     assert found.lamps == made.lamps
     assert {(a.path, a.level) for a in found.admin_areas} == {(a.path, a.level) for a in made.admin_areas}
     assert [e.path for e in found.elevation] == [e.path for e in made.elevation]
+
+
+def test_a_named_category_is_not_joined_by_a_column_that_happens_to_hold_its_words() -> None:
+    file = look(table(dinas=["Dinas PJU", "Dinas Sampah"] * 20))
+    assert settled(file)["columns.category"] == "kategori"
+    told = next(s.evidence for s in file.settings if s.key == "columns.category")
+    assert "`dinas`: 2 kata / words, 2 dikenal / known (40/40)" in told
+
+
+def test_decimal_commas_are_shown_in_the_question() -> None:
+    file = look(table(bujur=["123,55"] * 40, lintang=["-10,2"] * 40))
+    assert "`bujur` bukan angka / not numbers, mis. / e.g. 123,55" in file.asked()["columns.lon"]
+    assert not {"columns.lon", "columns.lat"} & set(settled(file))
