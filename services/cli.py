@@ -74,23 +74,55 @@ def main() -> None:
     """
 
 
-@_command("hexakota init kupang", 'hexakota init tarakan --place "Kota Tarakan, Indonesia"')
+@_command(
+    "hexakota init kupang",
+    'hexakota init tarakan --place "Kota Tarakan, Indonesia"',
+    "hexakota init kupang --from laporan.csv jalan.gpkg",
+)
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--place", metavar="NAME", help="Batas dari OpenStreetMap / boundary from OpenStreetMap (internet).")
 @click.option("--nominatim", metavar="URL", help="Alamat lain untuk --place / another address for --place.")
 @click.option("--overpass", metavar="URL", help="Alamat lain untuk fetch / another address for fetch.")
 @click.option("--glo30", metavar="URL", help="Alamat lain untuk fetch / another address for fetch.")
-def init(directory: Path, place: str | None, **addresses: str | None) -> None:
+@click.argument("more", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--from",
+    "first",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Usulkan pemetaan dari berkas ini / propose the mapping from these files.",
+)
+def init(
+    directory: Path, place: str | None, more: tuple[Path, ...], first: tuple[Path, ...], **addresses: str | None
+) -> None:
     """Tulis city.toml berkomentar di DIR / write a commented city.toml into DIR."""
+    if more and not first:
+        raise click.UsageError(f"unexpected argument {more[0]}: name files after --from")
+    if place is not None and first:
+        raise click.UsageError("--place and --from exclude each other: start with one, and edit city.toml")
     if place is not None:
         _init_place(directory, place, {name: url for name, url in addresses.items() if url})
         return
     target = directory / "city.toml"
     if target.exists():
         raise InputError(target, "file", "it exists already", "edit it, or name another folder")
+    text = files(spatial).joinpath("template.toml").read_text("utf-8")
+    if first:
+        text = _proposed(directory, (*first, *more))
     (directory / "data").mkdir(parents=True, exist_ok=True)
-    target.write_text(files(spatial).joinpath("template.toml").read_text("utf-8"), "utf-8")
+    target.write_text(text, "utf-8")
     click.echo(f"{target}\nIsi masukannya, lalu / name its inputs, then: hexakota run {directory}")
+
+
+def _proposed(directory: Path, given: tuple[Path, ...]) -> str:
+    """Return a city.toml proposed from files, after telling its evidence and its questions."""
+    from spatial.propose import as_lines, as_toml, propose
+
+    proposal = propose(given, directory.resolve().name.title())
+    for line in as_lines(proposal):
+        click.echo("".join(c if c.isprintable() else " " for c in line))
+    return as_toml(proposal, directory)
 
 
 def _init_place(directory: Path, place: str, addresses: dict[str, str]) -> None:

@@ -128,7 +128,7 @@ def _from_terrain(
         crs=raster.crs,
     )
     streams["length_m"] = shapely.length(lines)
-    streams["stream_id"] = "stream/" + streams["stream_id"]
+    streams["stream_id"] = [f"stream/{own}" for own in streams["stream_id"]]
     labels, outlets = catchments(terrain, least_km2)
     outlines = [as_multipolygon(shapely.union_all(parts)) for parts in _outlines(labels, raster, len(outlets))]
     basins = gpd.GeoDataFrame(
@@ -136,7 +136,7 @@ def _from_terrain(
     )
     points = gpd.GeoSeries(gpd.points_from_xy(*_centres(raster, outlets).T), crs=raster.crs).to_crs("EPSG:4326")
     basins["outlet"] = [f"{p.x:.6f},{p.y:.6f}" for p in points]
-    basins["catchment_id"] = "catchment/" + basins["outlet"]
+    basins["catchment_id"] = [f"catchment/{outlet}" for outlet in basins["outlet"]]
     return tuple(t[t.intersects(area)].to_crs("EPSG:4326").reset_index(drop=True) for t in (streams, basins))
 
 

@@ -216,6 +216,14 @@ def test_cells_finer_than_the_elevation_are_refused_or_flagged(city: Path) -> No
     assert "fine_resolution" in {row["code"] for row in manifest["left_out"]}
 
 
+def test_land_without_streams(city: Path) -> None:
+    edit(city, "[evidence]", "[terrain]\nstream_threshold_km2 = 1000\n[evidence]")
+    _, layers = run(city)
+    assert layers["streams"].empty
+    assert layers["catchments"].empty
+    assert layers["hexagons"]["hand_mean_m"].isna().all()
+
+
 def test_an_area_beyond_utm_is_refused(city: Path) -> None:
     edit(city, "[117.500, -3.320, 117.518, -3.302]", "[10, 88, 10.1, 88.1]")
     without(city, "elevation")
