@@ -208,7 +208,7 @@ def _figure(width: float, height: float) -> Figure:
 
 def _png(figure: Figure) -> bytes:
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": "Hexakota"})
+    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.05, metadata={"Software": "Hexakota"})
     return buffer.getvalue()
 
 

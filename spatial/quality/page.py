@@ -88,8 +88,11 @@ def _report_points(reports: gpd.GeoDataFrame) -> list[Points]:
     rounded = flagged(reports, "location_rounded")
     plain = ~(outside | default | repeated)
     groups = (
-        (plain & ~rounded, Points(_NOWHERE, "dihitung / counted", "#2166ac", "o", 5.0)),
-        (plain & rounded, Points(_NOWHERE, "dihitung, bulat / counted, rounded coordinate", "#67a9cf", "o", 5.0)),
+        (plain & ~rounded, Points(_NOWHERE, "kejadian / incidents", "#2166ac", "o", 5.0)),
+        (
+            plain & rounded,
+            Points(_NOWHERE, "kejadian, koordinat bulat / incidents, rounded coordinate", "#67a9cf", "o", 5.0),
+        ),
         (repeated & ~outside & ~default, Points(_NOWHERE, "berulang / duplicate", "#9970ab", "o", 7.0)),
         (outside, Points(_NOWHERE, "di luar wilayah / outside the area", "#e66101", "D", 16.0)),
         (default, Points(_NOWHERE, "lokasi bawaan / default location", "#d7301f", "o", 130.0, True)),
