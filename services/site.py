@@ -104,6 +104,8 @@ def configuration(city: Path, url: str, manifest: dict[str, Any]) -> dict[str, A
     name = manifest["city"]["name"]
     identification = config["metadata"]["identification"]
     identification["title"] = {lang: f"{mark}{name} – Hexakota" for lang in ("id", "en")}
+    # a version that an older program published has fewer layers
+    config["resources"] = {name: own for name, own in config["resources"].items() if name in manifest["layers"]}
     for layer, resource in config["resources"].items():
         known = manifest["layers"][layer]
         resource["title"] = {lang: f"{mark}{title}" for lang, title in resource["title"].items()}

@@ -27,13 +27,14 @@ from pygeoapi.provider.base import ProviderItemNotFoundError
 
 from services.features import FeatureProvider
 from spatial.contracts import REPORTS
-from spatial.registry import LAYER_BY_NAME, LAYERS
+from spatial.registry import LAYER_BY_NAME
 from spatial.store.versions import Versions
 from tests.services import handmade
 from tests.services.handmade import DEPTHS, FIRST, ODD, ODD_ID, SECOND
 from tests.services.running import get, served
 
 ROOT = Path(__file__).parents[2]
+LAYERS = list(handmade.tables())  # as an older program would have published them
 NAMES = [layer.name for layer in LAYERS]
 TABLES: dict[str, gpd.GeoDataFrame] = {
     layer.name: table.sort_values(layer.id_column) for layer, table in handmade.tables().items()
