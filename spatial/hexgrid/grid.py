@@ -65,22 +65,12 @@ def grid_disk(cell: str, k: int) -> list[str]:
     return sorted(h3.grid_disk(cell, k))
 
 
-def parents(cells: Iterable[str], resolution: int) -> NDArray[np.object_]:
-    """Return the parent of each cell at the coarser `resolution`; (n,) object array of str."""
-    return np.array([h3.cell_to_parent(c, resolution) for c in cells], dtype=object)
-
-
 def disk_matrix(cells: Sequence[str], k: int = 1) -> csr_array:
     """Return the (n, n) sparse 0/1 matrix of cells within `k` grid steps of each other, the diagonal included."""
     position = {cell: i for i, cell in enumerate(cells)}
     pairs = [(i, position[other]) for i, cell in enumerate(cells) for other in grid_disk(cell, k) if other in position]
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     return csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(cells), len(cells)))
-
-
-def mean_edge_length_m(resolution: int) -> float:
-    """Return the mean edge length of hexagons at `resolution`, metres."""
-    return float(h3.average_hexagon_edge_length(resolution, unit="m"))
 
 
 def mean_cell_area_km2(resolution: int) -> float:
