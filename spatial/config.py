@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spatial.errors import InputError
 from spatial.flood.evidence import EvidenceParameters
+from spatial.flood.gfi import GfiParameters
 from spatial.flood.susceptibility import SusceptibilityParameters
 from spatial.flood.terrain import TerrainParameters
 from spatial.flood.zones import FloodZoneParameters
@@ -37,8 +38,9 @@ INPUTS = ("reports", "roads", "elevation", "lamps", "admin_areas", "waterways", 
 _SHARES = ("weight_evidence", "min_coverage", "min_score", "seed_susceptibility", "interval", "default_p")
 _ANY_SIGN = ("sea_level_m", "twi_low", "twi_high")
 _NOT_ZERO = (
-    "slope_floor_deg", "hand_dry_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
-    "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_hand", "default_factor",
+    "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
+    "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
+    "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
 )  # fmt: skip
 
 
@@ -96,6 +98,7 @@ class Settings:
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
     terrain: TerrainParameters = field(default_factory=TerrainParameters)
+    gfi: GfiParameters = field(default_factory=GfiParameters)
     susceptibility: SusceptibilityParameters = field(default_factory=SusceptibilityParameters)
     evidence: EvidenceParameters = field(default_factory=EvidenceParameters)
     flood_zones: FloodZoneParameters = field(default_factory=FloodZoneParameters)
@@ -139,7 +142,7 @@ def load_settings(city: Path) -> Settings:
 
 def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
-    names = ("cleaning", "terrain_window", "terrain", "susceptibility", "evidence", "flood_zones", "lighting")
+    names = ("cleaning", "terrain_window", "terrain", "gfi", "susceptibility", "evidence", "flood_zones", "lighting")
     return {name: dataclasses.asdict(getattr(settings, name)) for name in names}
 
 
@@ -185,6 +188,8 @@ def _check_orders(path: Path, settings: Settings) -> None:
     """Refuse parameters that do not go together."""
     if settings.susceptibility.twi_low >= settings.susceptibility.twi_high:
         raise InputError(path, "susceptibility.twi_low", "it is not below twi_high", "see docs/city-toml.md")
+    if settings.susceptibility.water_ratio <= 1:
+        raise InputError(path, "susceptibility.water_ratio", "it is not above 1", "see docs/city-toml.md")
     for name in ("flood_zones", "lighting"):
         low, high = getattr(settings, name).class_breaks
         if not low <= high <= 1:

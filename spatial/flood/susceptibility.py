@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from spatial.flood.terrain import Terrain
 
@@ -23,43 +24,59 @@ class SusceptibilityParameters:
 
     Attributes
     ----------
-    hand_dry_m : HAND from which its membership is 0; it falls from 1 at 0 m (Nobre et al. 2011: flooded land lies
-        within some 5 m of its drainage, 15 m is out of reach).
-    depression_full_m : depression depth from which its membership is 1.
-    twi_low, twi_high : TWI at which its membership is 0 and 1.
-    weight_hand, weight_depression, weight_twi : weights of the index; rescaled to sum to 1.
+    water_ratio : the stream's water as many times higher than the ground above the stream gives the membership 1, as
+        many times lower 0; it is linear in the logarithm between (the GFI, Samela et al. 2017).
+    twi_low, twi_high : TWI at which its membership is 0 and 1: a hillside's, and a channel's on flat ground.
+    channel_reach_m : the highest TWI within this distance counts, since the channels of a DEM of 30 m lie some pixels
+        beside the real ones and their water leaves the banks.
+    depression_full_m : depression depth, beyond the elevation's own error, from which its membership is 1.
+    weight_stream, weight_wetness, weight_depression : weights of the index; rescaled to sum to 1. Stated, not fitted.
     weight_evidence : weight of the reports' evidence in the score; the index has the rest.
     """
 
-    hand_dry_m: float = 10.0
+    water_ratio: float = 10.0
+    twi_low: float = 10.0
+    twi_high: float = 20.0
+    channel_reach_m: float = 200.0
     depression_full_m: float = 1.0
-    twi_low: float = 6.0
-    twi_high: float = 12.0
-    weight_hand: float = 0.6
+    weight_stream: float = 0.4
+    weight_wetness: float = 0.3
     weight_depression: float = 0.3
-    weight_twi: float = 0.1
     weight_evidence: float = 0.3
 
     def weights(self) -> Mapping[str, float]:
         """Return the weights of the index by part, summing to 1."""
-        raw = {"hand": self.weight_hand, "depression": self.weight_depression, "twi": self.weight_twi}
+        raw = {"stream": self.weight_stream, "wetness": self.weight_wetness, "depression": self.weight_depression}
         return {name: value / sum(raw.values()) for name, value in raw.items()}
 
 
-def memberships(terrain: Terrain, parameters: SusceptibilityParameters) -> dict[str, Array]:
+def memberships(
+    terrain: Terrain, gfi: Array, pixel_size_m: float, error_m: float, parameters: SusceptibilityParameters
+) -> dict[str, Array]:
     """Return the weighted memberships of each pixel, by part; (rows, columns) each, NaN outside and in the sea.
 
-    HAND is unknown where the flow leaves the elevation before it meets drainage; its part is then 0, which the layer's
-    notes say with the share of pixels it concerns.
+    Parameters
+    ----------
+    gfi : (rows, columns) geomorphic flood index of the pixels, as `flow_path_gfi` returns it.
+    error_m : standard deviation of the elevation's error, metres: so much of a depression's depth does not count.
     """
     land = np.isfinite(terrain.elevation) & ~terrain.sea
+    reach = disk(parameters.channel_reach_m / pixel_size_m)
+    gathered = maximum_filter(np.where(land, terrain.twi, -np.inf), footprint=reach, mode="nearest")
+    span = np.log(parameters.water_ratio)
     raw = {
-        "hand": 1.0 - np.nan_to_num(terrain.hand, nan=np.inf) / parameters.hand_dry_m,
-        "depression": terrain.depression_depth / parameters.depression_full_m,
-        "twi": (terrain.twi - parameters.twi_low) / (parameters.twi_high - parameters.twi_low),
+        "stream": (gfi + span) / (2.0 * span),
+        "wetness": (gathered - parameters.twi_low) / (parameters.twi_high - parameters.twi_low),
+        "depression": (terrain.depression_depth - error_m) / parameters.depression_full_m,
     }
     weights = parameters.weights()
     return {name: np.where(land, weights[name] * np.clip(value, 0.0, 1.0), np.nan) for name, value in raw.items()}
+
+
+def disk(radius: float) -> NDArray[np.bool_]:
+    """Return the pixels whose centres lie within `radius` pixels of the middle one, as a square bool array."""
+    across = np.arange(-int(radius), int(radius) + 1)
+    return np.asarray(np.hypot.outer(across, across) <= radius, dtype=bool)
 
 
 def score_parts(

@@ -53,6 +53,7 @@ class Terrain:
     elevation, filled, depression_depth : float64, metres; the depth is `filled - elevation`, never negative.
     sea, drainage, edge_fed : bool; the sea is drainage; `edge_fed` pixels drain ground at the edge of the elevation.
     downstream : int32 flat index of the next pixel, -1 where the flow ends and outside.
+    order : (known pixels,) int32, flat indices from the outlets upwards.
     accumulation : int32, upstream pixels, itself not counted.
     upstream_area_km2 : float64, upstream area, itself counted.
     slope_deg, twi, hand : float64; degrees 0–90, ln(m), metres; HAND is NaN where the flow meets no drainage.
@@ -65,6 +66,7 @@ class Terrain:
     drainage: Mask
     edge_fed: Mask
     downstream: Index
+    order: Index
     accumulation: Index
     upstream_area_km2: Array
     slope_deg: Array
@@ -124,6 +126,7 @@ def analyse(elevation: Floats, pixel_size_m: float, parameters: TerrainParameter
         drainage=streams,
         edge_fed=edge_fed(downstream, flood.order, known),
         downstream=downstream,
+        order=flood.order,
         accumulation=accumulation,
         upstream_area_km2=area_km2,
         slope_deg=steepness,

@@ -29,9 +29,9 @@ from spatial.zones import (
 
 Array = NDArray[np.float64]
 PART_LABELS: Mapping[str, tuple[str, str]] = {
-    "hand": ("dekat dengan ketinggian saluran air (HAND rendah)", "low above its drainage (HAND)"),
+    "stream": ("rendah terhadap muka air sungai atau laut (GFI)", "low beside the water of stream or sea (GFI)"),
+    "wetness": ("tempat air berkumpul (TWI)", "where water gathers (TWI)"),
     "depression": ("cekungan", "a depression"),
-    "twi": ("tanah yang mengumpulkan air (TWI)", "ground that gathers water (TWI)"),
     "evidence": ("laporan banjir di atas rata-rata kota", "flood reports above the city's rate"),
 }
 

@@ -24,7 +24,6 @@ from spatial.pipeline.cells import (
     add_hot_spots,
     add_lighting_score,
     add_roads_and_lamps,
-    add_terrain,
     base_cells,
     cell_km2,
     explain,
@@ -32,6 +31,7 @@ from spatial.pipeline.cells import (
     recent_floods,
 )
 from spatial.pipeline.context import context_layers, exposed, standing_per_cell
+from spatial.pipeline.ground import add_ground, study_ground
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
@@ -70,7 +70,8 @@ def analyse_city(
     add_roads_and_lamps(cells, plane, grid)
     facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
     progress.stage("terrain", "Menghitung medan / computing terrain")
-    terrain_parts, terrain = add_terrain(cells, inputs, settings, facts)
+    ground = study_ground(inputs, settings)
+    terrain_parts = add_ground(cells, ground, facts)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
     incidents = recent_floods(placed, settings)
@@ -106,7 +107,7 @@ def analyse_city(
         ROADS: roads,
         FLOOD_ZONES: floods,
         LIGHTING_ZONES: outages,
-        **context_layers(inputs, plane, placed, cells, terrain, zones, settings.terrain.stream_threshold_km2),
+        **context_layers(inputs, plane, placed, cells, ground, zones, settings.terrain.stream_threshold_km2),
     }
     return Result(layers, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)
 

@@ -15,11 +15,9 @@ from scipy.sparse import csr_array
 from spatial.config import Settings
 from spatial.contracts import CATEGORIES
 from spatial.flood.evidence import NOT_BACKGROUND, Evidence, flood_evidence, recency_weights
-from spatial.flood.susceptibility import memberships
-from spatial.flood.terrain import Terrain, analyse
 from spatial.flood.zones import PART_LABELS
 from spatial.hexgrid.grid import cell_polygons
-from spatial.hexgrid.join import CityGrid, largest_overlap, raster_cells, zonal
+from spatial.hexgrid.join import CityGrid, largest_overlap
 from spatial.hexgrid.statistics import (
     benjamini_hochberg,
     empirical_bayes_rates,
@@ -101,54 +99,6 @@ def add_roads_and_lamps(cells: gpd.GeoDataFrame, plane: Plane, grid: CityGrid) -
     for name in ("road_length_m", "road_length_major_m", "lit_road_length_m"):
         if name not in cells:
             cells[name] = np.nan
-
-
-def add_terrain(
-    cells: gpd.GeoDataFrame, inputs: Inputs, settings: Settings, facts: dict[str, float | int | str | None]
-) -> tuple[dict[str, Array] | None, Terrain | None]:
-    """Add the terrain columns, and its shares to `facts`; return the susceptibility's parts and the terrain."""
-    names = (
-        "elevation_mean_m",
-        "elevation_min_m",
-        "slope_mean_deg",
-        "hand_mean_m",
-        "hand_min_m",
-        "twi_mean",
-        "depression_depth_max_m",
-        "flood_susceptibility",
-    )
-    for name in names:
-        cells[name] = np.nan
-    if inputs.elevation is None:
-        return None, None
-    raster, n = inputs.elevation, len(cells)
-    terrain = analyse(raster.values.astype(np.float64), raster.pixel_size_m, settings.terrain)
-    pixels = raster_cells(raster, inputs.grid)
-    land = np.where(terrain.sea, -1, pixels).astype(np.int32)
-    elevation, hand = zonal(raster.values, pixels, n), zonal(terrain.hand, land, n)
-    cells["elevation_mean_m"], cells["elevation_min_m"] = elevation["mean"], elevation["minimum"]
-    cells["slope_mean_deg"] = zonal(terrain.slope_deg, land, n)["mean"]
-    cells["hand_mean_m"], cells["hand_min_m"] = hand["mean"], hand["minimum"]
-    cells["twi_mean"] = zonal(terrain.twi, land, n)["mean"]
-    cells["depression_depth_max_m"] = zonal(terrain.depression_depth, land, n)["maximum"]
-    parts = {
-        name: zonal(values, land, n)["mean"].to_numpy()
-        for name, values in memberships(terrain, settings.susceptibility).items()
-    }
-    cells["flood_susceptibility"] = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0)
-    facts.update(_terrain_facts(terrain, pixels))
-    return parts, terrain
-
-
-def _terrain_facts(terrain: Terrain, pixels: NDArray[np.int32]) -> dict[str, float]:
-    """Return shares over the land pixels of the city's cells."""
-    land = (pixels >= 0) & np.isfinite(terrain.elevation) & ~terrain.sea
-    total = max(int(land.sum()), 1)
-    return {
-        "sea_share_of_cells": float((terrain.sea & (pixels >= 0)).sum() / max(int((pixels >= 0).sum()), 1)),
-        "catchment_touches_edge_share": float((terrain.edge_fed & land).sum() / total),
-        "hand_unknown_share": float((~np.isfinite(terrain.hand) & land).sum() / total),
-    }
 
 
 def add_evidence(

@@ -25,9 +25,9 @@ from spatial.contracts import (
     Raster,
 )
 from spatial.flood.streams import catchments, stream_segments
-from spatial.flood.terrain import Terrain
 from spatial.hexgrid.grid import cells_of_points
 from spatial.hexgrid.join import to_plane
+from spatial.pipeline.ground import Ground
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
@@ -42,7 +42,7 @@ def context_layers(
     plane: Plane,
     placed: Placed,
     cells: gpd.GeoDataFrame,
-    terrain: Terrain | None,
+    ground: Ground | None,
     zones: Zones,
     stream_threshold_km2: float,
 ) -> dict[Layer, gpd.GeoDataFrame]:
@@ -54,7 +54,7 @@ def context_layers(
     zones : `flood` and `lighting` zones, CRS84.
     stream_threshold_km2 : least upstream area of a stream and of a catchment that is published.
     """
-    streams, basins = _from_terrain(inputs, terrain, stream_threshold_km2)
+    streams, basins = _from_ground(inputs, ground, stream_threshold_km2)
     return {
         ADMIN_AREAS: _admin_areas(inputs, placed, zones),
         STREAMS: streams,
@@ -113,14 +113,12 @@ def _admin_areas(inputs: Inputs, placed: Placed, zones: Zones) -> gpd.GeoDataFra
     return gpd.GeoDataFrame(table, geometry=[as_multipolygon(s) for s in outlines], crs="EPSG:4326")
 
 
-def _from_terrain(
-    inputs: Inputs, terrain: Terrain | None, least_km2: float
-) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def _from_ground(inputs: Inputs, ground: Ground | None, least_km2: float) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return streams and catchments that meet the area."""
-    if terrain is None or inputs.elevation is None:
+    if ground is None:
         return _empty(STREAMS), _empty(CATCHMENTS)
-    raster, area = inputs.elevation, inputs.grid.area
-    segments = stream_segments(terrain)
+    raster, area = ground.elevation, inputs.grid.area
+    segments = stream_segments(ground.terrain)
     lines = np.array([shapely.LineString(_centres(raster, s.pixels)) for s in segments], dtype=object)
     streams = gpd.GeoDataFrame(
         {"stream_id": geometry_hashes(lines), "upstream_area_km2": [s.upstream_area_km2 for s in segments]},
@@ -129,7 +127,7 @@ def _from_terrain(
     )
     streams["length_m"] = shapely.length(lines)
     streams["stream_id"] = [f"stream/{own}" for own in streams["stream_id"]]
-    labels, outlets = catchments(terrain, least_km2)
+    labels, outlets = catchments(ground.terrain, least_km2)
     outlines = [as_multipolygon(shapely.union_all(parts)) for parts in _outlines(labels, raster, len(outlets))]
     basins = gpd.GeoDataFrame(
         {"area_km2": shapely.area(np.array(outlines, dtype=object)) / 1e6}, geometry=outlines, crs=raster.crs

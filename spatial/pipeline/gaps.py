@@ -10,6 +10,7 @@ from typing import Any
 import geopandas as gpd
 
 from spatial.contracts import Layer
+from spatial.pipeline import ground
 
 Text = dict[str, str]
 
@@ -42,18 +43,7 @@ def text(indonesian: str, english: str) -> Text:
     return {"id": indonesian, "en": english}
 
 
-_TERRAIN = (
-    "elevation_mean_m",
-    "elevation_min_m",
-    "slope_mean_deg",
-    "hand_mean_m",
-    "hand_min_m",
-    "twi_mean",
-    "depression_depth_max_m",
-    "flood_susceptibility",
-    "flood_susceptibility_max",
-    "susceptibility_mean",
-)
+_TERRAIN = (*ground.COLUMNS, "flood_susceptibility_max", "susceptibility_mean")
 _NO_ELEVATION = text("kota ini tidak punya data elevasi", "the city has no elevation data")
 _NO_REPORTS = text("kota ini tidak punya laporan", "the city has no reports")
 _NO_ROADS = text("tidak ada data jalan di dalam wilayah", "there are no roads inside the area")
@@ -100,7 +90,7 @@ _RULES: tuple[Rule, ...] = (
     ),
     (_TERRAIN, lambda k: not k.elevation, _NO_ELEVATION),
     (
-        ("hand_mean_m", "hand_min_m"),
+        ("hand_mean_m", "hand_min_m", "gfi_mean", "gfi_disagreement"),
         lambda k: True,
         text(
             "laut, tanpa data elevasi, atau aliran keluar dari data elevasi sebelum bertemu saluran",
