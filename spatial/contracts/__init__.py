@@ -4,6 +4,7 @@ All geometry of a layer is CRS84 (longitude, latitude, degrees); every time is U
 Property order is the order of `Layer.columns`. What is not known is null, and the version's manifest says why.
 """
 
+from spatial.contracts.coverages import COVERAGE_BY_NAME, COVERAGES
 from spatial.contracts.enumerations import (
     CATEGORIES,
     CATEGORY_LABELS,
@@ -31,7 +32,7 @@ from spatial.contracts.layers import (
     STREET_LAMPS,
     WATERWAYS,
 )
-from spatial.contracts.model import Column, GeometryType, Kind, Layer, Progress, Raster, Silent, checked
+from spatial.contracts.model import Column, Coverage, GeometryType, Kind, Layer, Progress, Raster, Silent, checked
 
 __all__ = [
     "ADMIN_AREAS",
@@ -42,6 +43,8 @@ __all__ = [
     "CAUSES",
     "CHANGES",
     "CLASSES",
+    "COVERAGES",
+    "COVERAGE_BY_NAME",
     "EXPOSURE_BASES",
     "FACILITIES",
     "FLOOD_ZONES",
@@ -58,6 +61,7 @@ __all__ = [
     "WATERWAYS",
     "ZONE_TYPES",
     "Column",
+    "Coverage",
     "GeometryType",
     "Kind",
     "Layer",

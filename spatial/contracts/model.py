@@ -74,6 +74,18 @@ class Raster:
         return abs(float(self.transform.a))
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A published raster: its unit, the range of its values, and its title in Indonesian and English."""
+
+    name: str
+    title_id: str
+    title_en: str
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
 class Progress(Protocol):
     """Told of what a long job does: `stage` opens a stage, `note` says a line that the person should see."""
 

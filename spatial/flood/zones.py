@@ -49,12 +49,12 @@ class FloodZoneParameters:
     class_breaks : scores that part low from medium and medium from high.
     """
 
-    min_score: float = 0.4
-    seed_susceptibility: float = 0.6
+    min_score: float = 0.3
+    seed_susceptibility: float = 0.45
     min_incidents: int = 3
     eps_m: float = 250.0
     min_cluster: int = 3
-    class_breaks: tuple[float, float] = (0.4, 0.6)
+    class_breaks: tuple[float, float] = (0.3, 0.45)
 
 
 def incident_seeds(

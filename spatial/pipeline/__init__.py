@@ -19,6 +19,7 @@ from spatial.pipeline.inputs import Inputs, read_inputs
 from spatial.pipeline.manifest import build_manifest, fingerprint, version_id
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert
+from spatial.store.rasters import FOLDER, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 NOT_NAMED = "(files that city.toml does not name any more)"
@@ -105,12 +106,13 @@ def _compute_and_publish(
     previous = no_members() if served is None else read_members(served.layers)
     work = compute(settings, inputs, snapshot, previous, str(ids["version"]), progress)
     result = work.result
-    manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
-    for row in manifest["left_out"]:
-        progress.note(f"{row['id']} / {row['en']}")
     progress.stage("write", "Menulis versi / writing the version")
     staged = versions.staging()
     write_layers(staged / LAYERS_FILE, result.layers, result.members)
+    manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
+    manifest["rasters"] = write_rasters(staged / FOLDER, result.rasters)
+    for row in manifest["left_out"]:
+        progress.note(f"{row['id']} / {row['en']}")
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
     zone_map(
         staged / MAP_FILE,

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial.config import Settings
-from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS, Layer, Progress
+from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS, Layer, Progress, Raster
 from spatial.flood.evidence import Evidence
 from spatial.flood.susceptibility import score_parts
 from spatial.flood.zones import FloodInputs, delineate, flood_zones, incident_seeds
@@ -40,9 +40,10 @@ from spatial.zones import classify
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Result:
-    """The layers of a version, the members of its zones, and figures for the manifest."""
+    """The layers and rasters of a version, the members of its zones, and figures for the manifest."""
 
     layers: Mapping[Layer, gpd.GeoDataFrame]
+    rasters: Mapping[str, Raster]
     members: pd.DataFrame
     evidence: Evidence | None
     facts: dict[str, float | int | str | None] = field(default_factory=dict)
@@ -109,7 +110,8 @@ def analyse_city(
         LIGHTING_ZONES: outages,
         **context_layers(inputs, plane, placed, cells, ground, zones, settings.terrain.stream_threshold_km2),
     }
-    return Result(layers, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)
+    rasters = {} if ground is None else ground.rasters()
+    return Result(layers, rasters, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)
 
 
 def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -60,6 +61,21 @@ class Ground:
     def susceptibility(self) -> Array:
         """Susceptibility of each pixel, 0–1."""
         return np.asarray(np.sum(list(self.parts.values()), axis=0).clip(0.0, 1.0))
+
+    def rasters(self) -> dict[str, Raster]:
+        """Return the rasters that a version publishes, by the name of their coverage."""
+        terrain = self.terrain
+        heights = {"hand": terrain.hand, "twi": terrain.twi, "depression_depth": terrain.depression_depth}
+        inside = np.where(self.land >= 0, self.susceptibility, np.nan)
+        values: dict[str, NDArray[np.floating[Any]]] = {
+            "elevation": terrain.elevation,
+            **{name: np.where(terrain.sea, np.nan, height) for name, height in heights.items()},
+            "gfi": self.gfi,
+            "gfi_disagreement": disagreement(inside, self.gfi),
+            "flood_susceptibility": self.susceptibility,
+        }
+        transform, crs = self.elevation.transform, self.elevation.crs
+        return {name: Raster(of.astype(np.float32), transform, crs) for name, of in values.items()}
 
 
 def study_ground(inputs: Inputs, settings: Settings) -> Ground | None:
