@@ -73,6 +73,11 @@ def disk_matrix(cells: Sequence[str], k: int = 1) -> csr_array:
     return csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(cells), len(cells)))
 
 
+def parents(cells: Iterable[str], resolution: int) -> NDArray[np.object_]:
+    """Return the parent of each cell at a coarser `resolution`; (n,) object array of str."""
+    return np.array([h3.cell_to_parent(cell, resolution) for cell in cells], dtype=object)
+
+
 def mean_cell_area_km2(resolution: int) -> float:
     """Return the mean area of a cell at `resolution`, km²."""
     return float(h3.average_hexagon_area(resolution, unit="km^2"))
