@@ -39,6 +39,12 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "superseded": ("digantikan kiriman lain", "another file holds a later delivery of this id"),
     "id_of_another_file": ("ID sudah ada di berkas lain", "another file holds this id already"),
     "missing_id": ("tanpa ID atau nama", "no id or name"),
+    "missing_value": ("nilai kosong", "value is empty"),
+    "zone_missing": ("waktu tanpa zona, yang lain berzona", "time without a zone in a file of times with zones"),
+    "negative_rain": ("curah hujan negatif", "rain is negative"),
+    "beyond_range": ("nilai mustahil, periksa satuan", "value cannot be; check the unit"),
+    "repeated_time": ("waktu berulang, nilai sama", "time repeats an earlier row, same value"),
+    "conflicting_time": ("waktu berulang, nilai berbeda", "time repeats an earlier row, other value"),
 }
 
 

@@ -35,6 +35,12 @@ def parse_time(value: Any, zone: tzinfo, time_format: str | None = None) -> date
         return None
 
 
+def carries_zone(value: Any, time_format: str | None = None) -> bool:
+    """Return whether a time that `parse_time` reads says its own zone; False where it cannot be read."""
+    moment = _moment(value, time_format)
+    return moment is not None and moment.tzinfo is not None
+
+
 def _moment(value: Any, time_format: str | None) -> datetime | None:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime(warn=False)

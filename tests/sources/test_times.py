@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spatial.sources.times import parse_time
+from spatial.sources.times import carries_zone, parse_time
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 
@@ -100,3 +100,10 @@ def test_naive_text_is_seven_hours_ahead_in_jakarta(moment: datetime) -> None:
     parsed = parse_time(moment.isoformat(), JAKARTA)
     assert parsed is not None
     assert parsed.replace(tzinfo=None) + timedelta(hours=7) == moment
+
+
+def test_which_times_carry_a_zone() -> None:
+    zoned = ["2017-02-20T00:58Z", "2017-02-20 07:58+07", datetime(2017, 2, 20, tzinfo=UTC), "20.02.2017 +0700"]
+    plain = ["2017-02-20 07:58", "2017-02-20", date(2017, 2, 20), datetime(2017, 2, 20), "yesterday"]
+    assert [carries_zone(value, "%d.%m.%Y %z") for value in zoned] == [True] * 4
+    assert not any(carries_zone(value) for value in plain)
