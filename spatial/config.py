@@ -18,6 +18,9 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spatial.errors import InputError
+from spatial.flood.burn import BurnParameters
+from spatial.flood.coast import TideParameters, tide_problem
+from spatial.flood.dem_error import PRODUCTS, DemErrorParameters
 from spatial.flood.evidence import EvidenceParameters
 from spatial.flood.gfi import GfiParameters
 from spatial.flood.susceptibility import SusceptibilityParameters
@@ -36,11 +39,12 @@ from spatial.sources.roads import RoadSource
 FILE_NAME = "city.toml"
 INPUTS = ("reports", "roads", "elevation", "lamps", "admin_areas", "waterways", "buildings", "facilities")
 _SHARES = ("weight_evidence", "min_coverage", "min_score", "seed_susceptibility", "interval", "default_p")
-_ANY_SIGN = ("sea_level_m", "twi_low", "twi_high")
+_ANY_SIGN = ("sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
 _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
+    "realisations", "min_depth_m",
 )  # fmt: skip
 
 
@@ -97,7 +101,10 @@ class Settings:
     fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
+    burn: BurnParameters = field(default_factory=BurnParameters)
+    dem_error: DemErrorParameters = field(default_factory=DemErrorParameters)
     terrain: TerrainParameters = field(default_factory=TerrainParameters)
+    tide: TideParameters | None = None
     gfi: GfiParameters = field(default_factory=GfiParameters)
     susceptibility: SusceptibilityParameters = field(default_factory=SusceptibilityParameters)
     evidence: EvidenceParameters = field(default_factory=EvidenceParameters)
@@ -142,8 +149,12 @@ def load_settings(city: Path) -> Settings:
 
 def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
-    names = ("cleaning", "terrain_window", "terrain", "gfi", "susceptibility", "evidence", "flood_zones", "lighting")
-    return {name: dataclasses.asdict(getattr(settings, name)) for name in names}
+    names = (
+        "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
+        "flood_zones", "lighting",
+    )  # fmt: skip
+    tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
+    return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide
 
 
 def _check(path: Path, settings: Settings) -> None:
@@ -167,6 +178,7 @@ def _check(path: Path, settings: Settings) -> None:
     _check_files(path, settings)
     _check_parameters(path, settings)
     _check_orders(path, settings)
+    _check_heights(path, settings)
     _check_fetch(path, settings)
 
 
@@ -175,7 +187,7 @@ def _check_parameters(path: Path, settings: Settings) -> None:
     for table, values in parameters(settings).items():
         for name, value in values.items():
             for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, str) or name in _ANY_SIGN:
+                if isinstance(number, str) or number is None or name in _ANY_SIGN:
                     continue
                 if name in _SHARES and number > 1:
                     raise InputError(path, f"{table}.{name}", f"{number} is above 1", "see docs/city-toml.md")
@@ -196,6 +208,18 @@ def _check_orders(path: Path, settings: Settings) -> None:
             raise InputError(path, f"{name}.class_breaks", f"{low}, {high} do not rise within 0–1", "lower one first")
     if not 0 < settings.evidence.interval < 1:
         raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
+
+
+def _check_heights(path: Path, settings: Settings) -> None:
+    """Refuse an unknown elevation product, and a tide that has no place among the heights."""
+    product = settings.dem_error.product
+    if product is not None and product not in PRODUCTS:
+        hint = f"write one of {', '.join(PRODUCTS)}, or sigma_m and range_m"
+        raise InputError(path, "dem_error.product", f"{product!r} is not known", hint)
+    if settings.tide is not None:
+        problem = tide_problem(settings.tide, tuple(source.vertical_datum for source in settings.elevation))
+        if problem is not None:
+            raise InputError(path, problem.field, problem.problem, problem.hint)
 
 
 def _check_fetch(path: Path, settings: Settings) -> None:

@@ -71,7 +71,7 @@ def analyse_city(
     add_roads_and_lamps(cells, plane, grid)
     facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
     progress.stage("terrain", "Menghitung medan / computing terrain")
-    ground = study_ground(inputs, settings)
+    ground = study_ground(inputs, settings, progress)
     terrain_parts = add_ground(cells, ground, facts)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None

@@ -26,6 +26,7 @@ class Known:
     background: bool
     terrain_leads: bool
     elevation: bool
+    elevation_error: bool
     roads: bool
     road_classes: bool
     lit: bool
@@ -62,9 +63,10 @@ _RULES: tuple[Rule, ...] = (
     ),
     (
         ("depression_frequency",),
-        lambda k: True,
+        lambda k: k.elevation and not k.elevation_error,
         text(
-            "belum dihitung: perlu simulasi galat elevasi", "not computed yet: it needs a simulation of elevation error"
+            "galat elevasi tidak dinyatakan: tulis [dem_error] di city.toml",
+            "the error of the elevation is not stated: write [dem_error] in city.toml",
         ),
     ),
     (
@@ -257,6 +259,12 @@ def left_out(known: Known, facts: Mapping[str, Any]) -> list[dict[str, str]]:
             "fine_resolution",
             "Sel lebih halus daripada elevasinya: beda antarsel bertetangga tidak bermakna.",
             "The cells are finer than the elevation: differences between neighbours mean nothing.",
+        ),
+        (
+            known.elevation and not known.elevation_error,
+            "no_elevation_error",
+            "Galat elevasi tidak dinyatakan: cekungan dihitung apa adanya, yang palsu ikut terhitung.",
+            "The elevation's error is not stated: hollows count as they are, false ones among them.",
         ),
         (not known.roads, "no_roads", "Tanpa data jalan: panjang jalan tidak dihitung.", "No roads: no road lengths."),
         (

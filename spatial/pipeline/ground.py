@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial.config import Settings
-from spatial.contracts import Raster
+from spatial.contracts import Progress, Raster
+from spatial.flood.burn import burn, line_pixels
+from spatial.flood.dem_error import depression_frequency
 from spatial.flood.gfi import disagreement, first_stream_gfi, flow_path_gfi
 from spatial.flood.susceptibility import memberships
 from spatial.flood.terrain import Terrain, analyse
-from spatial.hexgrid.join import raster_cells, zonal
+from spatial.hexgrid.join import raster_cells, to_plane, zonal
 from spatial.pipeline.inputs import Inputs
 
 Array = NDArray[np.float64]
@@ -31,6 +33,7 @@ COLUMNS = (
     "gfi_disagreement",
     "edge_fed_share",
     "depression_depth_max_m",
+    "depression_frequency",
     "flood_susceptibility",
 )
 
@@ -44,13 +47,17 @@ class Ground:
     cell : position of the cell that holds the pixel's centre, -1 for none.
     parts : the susceptibility's parts; their sum is the susceptibility.
     gfi : BNPB's twin, over the first stream.
+    frequency : how often a hollow survives the elevation's error, 0–1; None where that error is not known.
+    burnt_pixels : pixels that were lowered for waterways, culverts and bridges.
     """
 
     elevation: Raster
+    burnt_pixels: int
     terrain: Terrain
     cell: NDArray[np.int32]
     parts: Mapping[str, Array]
     gfi: Array
+    frequency: NDArray[np.float32] | None
 
     @property
     def land(self) -> NDArray[np.int32]:
@@ -74,22 +81,55 @@ class Ground:
             "gfi_disagreement": disagreement(inside, self.gfi),
             "flood_susceptibility": self.susceptibility,
         }
+        if self.frequency is not None:
+            values["depression_frequency"] = self.frequency
         transform, crs = self.elevation.transform, self.elevation.crs
         return {name: Raster(of.astype(np.float32), transform, crs) for name, of in values.items()}
 
 
-def study_ground(inputs: Inputs, settings: Settings) -> Ground | None:
+def study_ground(inputs: Inputs, settings: Settings, progress: Progress) -> Ground | None:
     """Return the ground of a city, None without elevation."""
     if inputs.elevation is None:
         return None
-    raster = inputs.elevation
+    raster, burnt = _burnt(inputs.elevation, inputs, settings)
     terrain = analyse(raster.values, raster.pixel_size_m, settings.terrain)
     surface = np.where(terrain.sea, settings.terrain.sea_level_m, terrain.filled)
-    parts = memberships(
-        terrain, flow_path_gfi(terrain, surface, settings.gfi), raster.pixel_size_m, 0.0, settings.susceptibility
+    error = settings.dem_error.error()
+    height = flow_path_gfi(terrain, surface, settings.gfi)
+    sigma_m = 0.0 if error is None else error.sigma_m
+    return Ground(
+        elevation=raster,
+        burnt_pixels=burnt,
+        terrain=terrain,
+        cell=raster_cells(raster, inputs.grid),
+        parts=memberships(terrain, height, raster.pixel_size_m, sigma_m, settings.susceptibility),
+        gfi=first_stream_gfi(terrain, surface, settings.gfi),
+        frequency=None if error is None else _frequency(terrain, raster.pixel_size_m, settings, progress),
     )
-    twin = first_stream_gfi(terrain, surface, settings.gfi)
-    return Ground(raster, terrain, raster_cells(raster, inputs.grid), parts, twin)
+
+
+def _burnt(raster: Raster, inputs: Inputs, settings: Settings) -> tuple[Raster, int]:
+    """Return the elevation with the mapped waterways cut in, where the city asks for it, and how many pixels changed.
+
+    Waterways of kind `culvert` or `tunnel` are culverts, those of kind `bridge` decks.
+    """
+    if "waterways" not in inputs.context or not (settings.burn.burn_waterways or settings.burn.burn_culverts):
+        return raster, 0
+    table = inputs.context["waterways"]
+    lines = to_plane(table.geometry.to_numpy(), raster.crs)
+    kind = table["kind"].fillna("").str.lower().to_numpy(dtype=object)
+    culvert, bridge = np.isin(kind, ("culvert", "tunnel")), kind == "bridge"
+    waterways, culverts, bridges = (
+        [path for line in lines[chosen] for path in line_pixels(line, raster.transform, raster.values.shape)]
+        for chosen in (~(culvert | bridge), culvert, bridge)
+    )
+    cut = burn(raster.values, waterways, culverts, bridges, settings.burn)
+    return Raster(cut.elevation, raster.transform, raster.crs), int(cut.changed.sum())
+
+
+def _frequency(terrain: Terrain, pixel_size_m: float, settings: Settings, progress: Progress) -> NDArray[np.float32]:
+    progress.stage("dem_error", "Mensimulasikan galat elevasi / simulating the elevation's error")
+    return depression_frequency(terrain.elevation, terrain.sea, pixel_size_m, settings.dem_error)
 
 
 def add_ground(cells: gpd.GeoDataFrame, ground: Ground | None, facts: Facts) -> dict[str, Array] | None:
@@ -110,6 +150,8 @@ def add_ground(cells: gpd.GeoDataFrame, ground: Ground | None, facts: Facts) -> 
     ):
         cells[column] = zonal(values, land, n)["mean"]
     cells["depression_depth_max_m"] = zonal(terrain.depression_depth, land, n)["maximum"]
+    if ground.frequency is not None:
+        cells["depression_frequency"] = zonal(ground.frequency, land, n)["maximum"]
     parts = {name: zonal(values, land, n)["mean"].to_numpy() for name, values in ground.parts.items()}
     cells["flood_susceptibility"] = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0)
     cells["gfi_disagreement"] = disagreement(
@@ -119,7 +161,7 @@ def add_ground(cells: gpd.GeoDataFrame, ground: Ground | None, facts: Facts) -> 
     return parts
 
 
-def _shares(ground: Ground) -> dict[str, float]:
+def _shares(ground: Ground) -> Facts:
     """Return shares over the land pixels of the city's cells."""
     terrain, inside = ground.terrain, ground.cell >= 0
     land = (ground.land >= 0) & np.isfinite(terrain.elevation)
@@ -127,5 +169,6 @@ def _shares(ground: Ground) -> dict[str, float]:
     return {
         "sea_share_of_cells": float((terrain.sea & inside).sum() / max(int(inside.sum()), 1)),
         "catchment_touches_edge_share": float((terrain.edge_fed & land).sum() / total),
+        "burnt_pixels": ground.burnt_pixels,
         "hand_unknown_share": float((~np.isfinite(terrain.hand) & land).sum() / total),
     }

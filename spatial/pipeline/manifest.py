@@ -89,6 +89,7 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
         times=bool(placed.reports["requested_datetime"].notna().any()),
         background=result.evidence is not None and result.evidence.basis != "none",
         elevation=inputs.elevation is not None,
+        elevation_error=settings.dem_error.error() is not None,
         roads=roads is not None,
         road_classes=roads is not None and bool(roads["highway"].notna().any()),
         lit=roads is not None and bool(roads["lit"].notna().any()),

@@ -167,4 +167,9 @@ level = "kelurahan"
 [[admin_areas]]
 path = "data/kecamatan.geojson"
 level = "kecamatan"
+
+# Galat elevasi menurut pembuatnya / error of the elevation, as its maker states it
+[dem_error]
+sigma_m = 0.7
+range_m = 150.0
 """
