@@ -31,6 +31,7 @@ from spatial.skill import Skill, skill_gate
 CITY = Path(__file__).parents[1] / "tests/cities/denpasar"
 POINTS = Path(__file__).parents[2] / "shared/data/denpasar/flood_points.geojson"
 Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 def rasters(ground: Ground) -> tuple[Array, dict[str, Array]]:
@@ -60,7 +61,9 @@ def told(name: str, skill: Skill) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["by", "index", "AUC", "low", "high", "susceptibility less this"])
 
 
-def score(name: str, ours: Array, baselines: dict[str, Array], label: NDArray[np.bool_], block: Array) -> pd.DataFrame:
+def score(
+    name: str, ours: Array, baselines: dict[str, Array], label: Bools, block: NDArray[np.object_]
+) -> pd.DataFrame:
     """Judge what is known of ours; an unknown baseline counts as its lowest."""
     known = np.isfinite(ours)
     rivals = {k: np.where(np.isfinite(v), v, np.nanmin(v) - 1.0)[known] for k, v in baselines.items()}
@@ -86,30 +89,28 @@ def main() -> None:
     of_point = cells_of_points(degrees.x, degrees.y, 9)
     at = np.floor(np.column_stack(~raster.transform * (points.geometry.x, points.geometry.y))).astype(int)
     susceptibility, baselines = rasters(ground)
-    for cut in (False, True):
-        whole = ~ground.terrain.edge_fed if cut else np.ones(raster.values.shape, bool)
-        note = "without ground whose catchment is cut" if cut else "all ground"
+    cells = pd.Index(of_pixel).unique()
+    for note, whole in (
+        ("all ground", np.ones(raster.values.shape, bool)),
+        ("without ground whose catchment is cut", ~ground.terrain.edge_fed),
+    ):
 
-        def at_points(values: Array, whole: NDArray[np.bool_] = whole) -> Array:
+        def at_points(values: Array, whole: Bools = whole) -> Array:
             kept = np.where(whole, values, np.nan)
             return np.concatenate([kept[at[:, 1], at[:, 0]], kept[row, column]])
 
-        label = np.arange(len(at) + len(row)) < len(at)
-        block = parents(np.concatenate([of_point, of_pixel]), 7)
-        by_point = score(
-            "point", at_points(susceptibility), {k: at_points(v) for k, v in baselines.items()}, label, block
-        )
-        cells = pd.Index(of_pixel).unique()
+        def by_cell(values: Array, whole: Bools = whole) -> Array:
+            kept = pd.Series(np.where(whole, values, np.nan)[row, column])
+            return np.asarray(kept.groupby(of_pixel).mean().reindex(cells), dtype=float)
 
-        def by_cell(values: Array, whole: NDArray[np.bool_] = whole, cells: pd.Index = cells) -> Array:
-            kept = np.where(whole, values, np.nan)[row, column]
-            return pd.Series(kept).groupby(of_pixel).mean().reindex(cells).to_numpy(float)
-
-        flooded = np.isin(cells, of_point)
-        table = score(
-            "cell", by_cell(susceptibility), {k: by_cell(v) for k, v in baselines.items()}, flooded, parents(cells, 7)
-        )
-        print(f"\n{note}\n{pd.concat([by_point, table]).round(3).to_string(index=False)}")
+        tables = [
+            score(name, of(susceptibility), {k: of(v) for k, v in baselines.items()}, label, parents(where, 7))
+            for name, of, label, where in (
+                ("point", at_points, np.arange(len(at) + len(row)) < len(at), np.concatenate([of_point, of_pixel])),
+                ("cell", by_cell, np.isin(cells, of_point), cells.to_numpy()),
+            )
+        ]
+        print(f"\n{note}\n{pd.concat(tables).round(3).to_string(index=False)}")
 
 
 if __name__ == "__main__":
