@@ -103,6 +103,11 @@ def test_the_middle_of_a_wide_deck_stays() -> None:
     assert cut.tolist() == [[1.0, 1.0, 9.0, 1.0, 1.0]] * 3
 
 
+def test_a_dip_in_the_deck_is_no_ground() -> None:
+    z = np.array([[1.0, 2.0, 3.0], [9.0, 0.0, 9.0], [4.0, 5.0, 6.0]])
+    assert cut_bridges(z, [path(3, 4, 5)])[1].tolist() == [1.0, 0.0, 2.0]
+
+
 def test_a_river_falls_from_its_higher_end() -> None:
     z = np.array([[5.0, 6.0, 3.0, 4.0, 2.0]])
     falls = [[5.0, 5.0, 3.0, 3.0, 2.0]]

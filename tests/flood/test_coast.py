@@ -215,6 +215,16 @@ def test_a_stream_behind_a_sill_keeps_its_head() -> None:
     assert hand_at_tide(*parts, sea, connection, 4.0)[1, 3] == 1.0
 
 
+def test_a_low_stream_that_the_sea_does_not_reach_keeps_its_head() -> None:
+    """A wall of 9 m parts it from the sea: the stream at 0.5 m leaves over the eastern edge. The wall counts."""
+    z = np.array([[-1.0, 9.0, 9.0, 9.0], [-1.0, 9.0, 1.0, 0.5], [-1.0, 9.0, 9.0, 9.0]])
+    sea = z < 0
+    parts = drained(z, sea, z == 0.5)
+    connection = connection_level_m(z, sea)
+    assert hand_at_tide(*parts, sea, connection, 4.0)[1, 2:].tolist() == [0.5, 0.0]
+    assert hand_at_tide(*parts, sea, connection, 9.5)[1, 2:].tolist() == [1.0 - 9.5, 0.0]
+
+
 @settings(max_examples=150)
 @given(coasts(), st.integers(0, 6), st.floats(-2, 9), st.floats(-2, 9))
 def test_head_never_rises_with_the_tide(case: tuple[Array, Mask], threshold: int, one: float, other: float) -> None:
