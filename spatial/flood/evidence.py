@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import sparray
 
-from spatial.hexgrid.statistics import relative_risk
+from spatial.hexgrid.statistics import local_relative_risk, relative_risk
 
 Array = NDArray[np.float64]
 Correction = Literal["background", "exposure", "none"]
+Prior = Literal["neighbours", "city"]
 NOT_BACKGROUND = ("flood", "drainage")
 
 
@@ -26,15 +27,24 @@ class EvidenceParameters:
     correction : what reporting is corrected by: `background` (reports of other categories, Phillips 2009), `exposure`
         (metres of road) or `none`.
     min_background_reports : fewer reports of other categories than this in the city: no correction, and said so.
+    prior : what a cell is shrunk towards where it has few reports: its `neighbours` (Marshall 1991, local form), since
+        floods do not stop at a cell's edge, or the whole `city`.
     window_days, half_life_days : incidents older than the window before `as_of` do not count; the others count
         2^(-age / half-life). An incident without a time counts in full.
     min_incidents : with fewer distinct flood incidents in the city the evidence is published but has no weight in the
         score, where there is elevation to lead it.
     interval : mass of the published interval.
+
+    Notes
+    -----
+    Depth has no weight: who tells one depends on the app more than on the water (in Jakarta all of one source, none of
+    the other), weights that are not counts spoil the interval, and on the sample city weights of depth / 0.3 m between
+    0.5 and 2 gain nothing (seeds 1-5: AUC -0.001 +- 0.005). Depth is published beside the evidence.
     """
 
     correction: Correction = "background"
     min_background_reports: int = 100
+    prior: Prior = "neighbours"
     window_days: float = 1095.0
     half_life_days: float = 730.0
     min_incidents: int = 30
@@ -76,7 +86,8 @@ def flood_evidence(
     background : (n,) reports of categories other than flood and drainage.
     road_length_m : (n,) metres of road, or None where the city has no roads.
     neighbours : (n, n) sparse 0/1 matrix of the grid disk of one step; the background is averaged over it, and
-        one report is added, so that a cell where nobody reports keeps some expectation.
+        one report is added, so that a cell where nobody reports keeps some expectation; the disk without the cell
+        itself is its prior.
 
     Returns
     -------
@@ -85,10 +96,15 @@ def flood_evidence(
 
     Notes
     -----
-    RR is the gamma-Poisson posterior mean (see `relative_risk`). Corrected by background or by exposure, never by both.
+    RR is the gamma-Poisson posterior mean (see `local_relative_risk`, `relative_risk`). Corrected by background or by
+    exposure, never by both. Counts that are weighted by recency vary less than the model thinks: the interval is then
+    wider than it says.
     """
     exposure, basis = _exposure(background, road_length_m, neighbours, parameters)
-    risk = relative_risk(incidents, exposure, parameters.interval)
+    if parameters.prior == "neighbours":
+        risk = local_relative_risk(incidents, exposure, neighbours, parameters.interval)
+    else:
+        risk = relative_risk(incidents, exposure, parameters.interval)
     if not np.isfinite(risk.shape):
         zero = np.zeros(len(incidents))
         return Evidence(zero, zero, np.ones(len(incidents)), exposure, basis)

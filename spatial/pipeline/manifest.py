@@ -165,6 +165,7 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
         "in_cells_and_counted": int(placed.usable.sum()),
         "after_as_of": 0 if placed.as_of is None else int((placed.reports["requested_datetime"] > placed.as_of).sum()),
         "flags": dict(sorted(flag_counts.items())),
+        "depths": {basis: sum(t.depths[basis] for t in inputs.reports.values()) for basis in ("field", "text")},
         "distinct_incidents": len(placed.incidents),
         "unmapped_words": dict(sorted(inputs.unmapped.items())),
         "kept_from_earlier_deliveries": sum(u.missing for u in upserts.values()),

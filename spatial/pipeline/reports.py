@@ -30,7 +30,8 @@ class Placed:
         (-1 outside the cells).
     usable : (n,) bool: inside the area, not on a default location, and not made after `as_of`.
     incidents : one row per distinct incident of the usable reports: `incident_id, category, cell, x, y,
-        requested_datetime, n_reports, is_open`, and the first report's district.
+        requested_datetime, n_reports, depth_m, is_open`, and the first report's district; `depth_m` is the deepest that
+        its reports tell, NaN where none does.
     as_of : the moment the run speaks of, UTC; None where no report has a time.
     """
 
@@ -136,11 +137,12 @@ def _open(table: gpd.GeoDataFrame, as_of: pd.Timestamp | None) -> pd.Series:
 
 
 def _incidents(reports: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the incidents: place and district of the first report, open if any of its reports is."""
+    """Return the incidents: place and district of the first report, the deepest water, open if any report is."""
     groups = reports.groupby("incident_id", sort=True)
     first = reports.set_index("report_id").loc[list(groups.groups)]
     table = first[["category", "x", "y", "requested_datetime", "kelurahan", "kecamatan", "area_id"]].copy()
     table["cell"] = first["cell_position"]
     table["n_reports"] = groups.size().to_numpy()
+    table["depth_m"] = groups["depth_m"].max().to_numpy(float)
     table["is_open"] = groups["is_open"].any().to_numpy()
     return pd.DataFrame(table.rename_axis("incident_id").reset_index())

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from spatial.contracts import CATEGORIES
 from spatial.errors import InputError
 from spatial.sources.columns import Columns
 from spatial.sources.coordinates import locate, point_decimals
+from spatial.sources.depth_words import depths_m
 from spatial.sources.formats import read_raw
 from spatial.sources.ledger import Ledger
 from spatial.sources.open311 import standard_columns
@@ -97,6 +98,7 @@ class ReportTable:
     unknown : words that the taxonomy does not know, `category` and `status`, null where it does; index as `reports`.
     ledger : the file as delivered.
     notes : what was found out by itself (encoding, separator, sheet, standard names), a line each with the evidence.
+    told_depths : rows whose `depth_m` is from the description, since the file gives none (flood reports only).
     """
 
     reports: gpd.GeoDataFrame
@@ -105,6 +107,14 @@ class ReportTable:
     unknown: pd.DataFrame
     ledger: Ledger
     notes: tuple[str, ...] = ()
+    told_depths: frozenset[int] = frozenset()
+
+    @property
+    def depths(self) -> Mapping[str, int]:
+        """How many reports have a depth from the file's column (`field`) and from their description (`text`)."""
+        known = self.reports.index[self.reports["depth_m"].notna()]
+        told = int(known.isin(self.told_depths).sum())
+        return {"field": len(known) - told, "text": told}
 
     @property
     def unmapped(self) -> Mapping[str, int]:
@@ -116,6 +126,8 @@ class ReportTable:
 
 def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC") -> ReportTable:
     """Read one file of reports; `time_zone` (IANA) is the city's, for times that carry none.
+
+    A flood report without a depth takes the one that its description tells, if any (see `depth_words.depth_m`).
 
     Ids are `<source>:<id>`, or, for a row without one, `<source>:<16 hex digits>` of the SHA-256 of source, time,
     coordinate as delivered, category word, description, and an ordinal among rows that are alike in all of them.
@@ -142,6 +154,7 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     late = table["resolved_datetime"] < table["requested_datetime"]
     ledger.refuse(late, columns.name("resolved_datetime"), "resolved_before_requested", table["resolved_datetime"])
     table["depth_m"] = _depths(ledger, columns, DEPTH_UNITS[source.depth_unit])
+    told = _add_told_depths(table)
     projected = columns.crs(source.crs).is_projected
     table["decimals"] = np.asarray(point_decimals(points)) + (METRE_DECIMALS if projected else 0)
     table["report_id"] = _ids(table, columns.texts("report_id"), points)
@@ -149,7 +162,8 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     kept = ledger.kept()
     geometry = gpd.points_from_xy(placed.loc[kept, "lon"], placed.loc[kept, "lat"])
     reports = gpd.GeoDataFrame(_typed(table.loc[kept]), geometry=geometry, crs="EPSG:4326")
-    return ReportTable(reports, ledger.table(table["report_id"]), raw.rows_in, unknown.loc[kept], ledger, notes)
+    refused = ledger.table(table["report_id"])
+    return ReportTable(reports, refused, raw.rows_in, unknown.loc[kept], ledger, notes, told)
 
 
 def _mapping(source: ReportSource, raw: RawTable) -> tuple[dict[str, str | tuple[str, ...]], tuple[str, ...]]:
@@ -185,7 +199,7 @@ def quarantine_swapped(table: ReportTable, bounds: tuple[float, float, float, fl
     ]
     quarantine = pd.concat([table.quarantine, quarantine_table(table.ledger.path, bad)], ignore_index=True)
     quarantine = quarantine.sort_values("row", kind="stable", ignore_index=True)
-    return ReportTable(kept, quarantine, table.rows_in, table.unknown.loc[kept.index], table.ledger, table.notes)
+    return replace(table, reports=kept, quarantine=quarantine, unknown=table.unknown.loc[kept.index])
 
 
 def _within(
@@ -263,6 +277,17 @@ def _depths(ledger: Ledger, columns: Columns, metres: float) -> pd.Series[float]
     ledger.refuse(unread, columns.name("depth_m"), "not_a_number", values)
     ledger.refuse(depths < 0, columns.name("depth_m"), "negative_depth", values)
     return depths * metres
+
+
+def _add_told_depths(table: pd.DataFrame) -> frozenset[int]:
+    """Fill the depth of flood reports whose file gives none from their description; return their rows.
+
+    Other categories tell other depths: of a drain, of a hole in the road.
+    """
+    silent = table["depth_m"].isna() & (table["category"] == "flood")
+    told = depths_m(table.loc[silent, "description"]).dropna()
+    table.loc[told.index, "depth_m"] = told
+    return frozenset(int(row) for row in told.index)
 
 
 def _ids(table: pd.DataFrame, given: pd.Series[Any], points: pd.DataFrame) -> list[str]:

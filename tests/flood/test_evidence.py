@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,14 +58,32 @@ def test_no_background_is_said_and_exposure_is_used_when_asked() -> None:
     assert flood_evidence(counts, few, None, csr_array(np.eye(3)), by_road).basis == "none"
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 30), min_size=len(CELLS), max_size=len(CELLS)), st.integers(0, len(CELLS) - 1))
-def test_evidence_is_in_its_interval_and_rises_with_reports(counts: list[int], where: int) -> None:
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 30), min_size=len(CELLS), max_size=len(CELLS)), st.sampled_from(["neighbours", "city"]))
+def test_evidence_is_in_its_interval(counts: list[int], prior: Literal["neighbours", "city"]) -> None:
     flood, others = np.array(counts, dtype=float), np.full(len(CELLS), 5.0)
-    evidence = flood_evidence(flood, others, None, NEIGHBOURS, EvidenceParameters())
+    evidence = flood_evidence(flood, others, None, NEIGHBOURS, EvidenceParameters(prior=prior))
     assert ((evidence.low >= 0) & (evidence.low <= evidence.high + 1e-12) & (evidence.high <= 1)).all()
     assert ((evidence.value >= evidence.low - 1e-12) & (evidence.value <= evidence.high + 1e-12)).all()
-    order = np.argsort(flood, kind="stable")
-    same = evidence.exposure[order]
-    if np.allclose(same, same[0]):
-        assert (np.diff(evidence.value[order]) >= -1e-12).all()
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 30), min_size=len(CELLS), max_size=len(CELLS)))
+def test_with_the_city_as_prior_evidence_rises_with_reports(counts: list[int]) -> None:
+    """Of cells with the same exposure."""
+    flood = np.array(counts, dtype=float)
+    parameters = EvidenceParameters(correction="none", prior="city")
+    evidence = flood_evidence(flood, np.zeros(len(CELLS)), None, NEIGHBOURS, parameters)
+    assert (np.diff(evidence.value[np.argsort(flood, kind="stable")]) >= -1e-12).all()
+
+
+def test_one_report_counts_for_more_among_reports() -> None:
+    """Reports of one quarter, and one in the silent rest: alike by themselves, not beside their neighbours."""
+    flood = np.where(cell_centres(CELLS)[:, 0] > 117.5, 3.0, 0.0)
+    inside = int(np.flatnonzero(np.asarray((NEIGHBOURS @ (flood == 0)) == 0))[0])
+    lonely = int(np.flatnonzero(np.asarray((NEIGHBOURS @ flood) == 0))[0])
+    flood[[inside, lonely]] = 1.0
+    alone = flood_evidence(flood, flood, None, NEIGHBOURS, EvidenceParameters(correction="none", prior="city")).value
+    among = flood_evidence(flood, flood, None, NEIGHBOURS, ALONE).value
+    assert alone[inside] == pytest.approx(alone[lonely])
+    assert among[inside] > among[lonely] + 0.2

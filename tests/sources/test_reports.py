@@ -339,7 +339,7 @@ def test_jakarta() -> None:
     reports = table.reports
     assert (table.rows_in, len(reports), len(table.quarantine)) == (1204, 1204, 0)
     assert reports["requested_datetime"].iloc[0] == pd.Timestamp("2017-02-20T00:58:22Z")
-    assert (reports["depth_m"].notna().sum(), reports["depth_m"].iloc[0]) == (230, 0.77)
+    assert (table.depths["field"], reports["depth_m"].iloc[0]) == (230, 0.77)
     assert (reports["source"] == "qlue").sum() == 926
     assert reports["description"].isna().sum() == 40
     assert reports["report_id"].is_unique
@@ -456,3 +456,22 @@ def test_state_plane_feet_of_new_orleans(tmp_path: Path) -> None:
     )
     assert table.rows_in == len(rows) == len(table.reports) + len(table.quarantine)
     assert (table.quarantine["reason"] == "projected_coordinate").sum() == feet
+
+
+def test_a_flood_report_without_a_depth_takes_the_one_it_tells(tmp_path: Path) -> None:
+    """The file's own depth wins; only floods tell the depth of water; a refused row is not counted."""
+    flood, text = {"category": "banjir"}, {"description": "Banjir selutut, hubungi 081234567890"}
+    table = read_rows(
+        tmp_path,
+        {"report_id": "field", "depth_m": "20"} | flood | text,
+        {"report_id": "text"} | flood | text,
+        {"report_id": "silent"} | flood,
+        {"report_id": "hole", "category": "jalan rusak", "description": "lubang sedalam 30 cm"},
+        {"report_id": "refused", "lat": "999"} | flood | text,
+        depth_unit="cm",
+    )
+    depths = table.reports.set_index("report_id")["depth_m"].to_dict()
+    expected = {"kupang:field": 0.2, "kupang:text": 0.5, "kupang:silent": float("nan"), "kupang:hole": float("nan")}
+    assert depths == pytest.approx(expected, nan_ok=True)
+    assert table.depths == {"field": 1, "text": 1}
+    assert table.told_depths == {2, 5}
