@@ -6,18 +6,23 @@ from spatial.contracts import (
     ADMIN_AREAS,
     BUILDINGS,
     CATCHMENTS,
+    DEPRESSIONS,
     FACILITIES,
     FLOOD_ZONES,
     HEXAGONS,
     LIGHTING_ZONES,
     REPORTS,
     ROADS,
+    SCENARIO_CELLS,
+    SCENARIO_DEPRESSIONS,
+    SCENARIO_ROADS,
     STREAMS,
     STREET_LAMPS,
     WATERWAYS,
     Layer,
 )
 
+SCENARIO_LAYERS: tuple[Layer, ...] = (SCENARIO_CELLS, SCENARIO_ROADS, SCENARIO_DEPRESSIONS)  # empty but in scenarios
 LAYERS: tuple[Layer, ...] = (
     REPORTS,
     HEXAGONS,
@@ -31,5 +36,7 @@ LAYERS: tuple[Layer, ...] = (
     BUILDINGS,
     FACILITIES,
     STREET_LAMPS,
+    DEPRESSIONS,
+    *SCENARIO_LAYERS,
 )
 LAYER_BY_NAME = {layer.name: layer for layer in LAYERS}

@@ -18,21 +18,21 @@ from spatial.contracts.enumerations import (
     TRENDS,
     ZONE_TYPES,
 )
-from spatial.contracts.layers import (
+from spatial.contracts.layers import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS
+from spatial.contracts.model import Column, Coverage, GeometryType, Kind, Layer, Progress, Raster, Silent, checked
+from spatial.contracts.surroundings import (
     ADMIN_AREAS,
     BUILDINGS,
     CATCHMENTS,
+    DEPRESSIONS,
     FACILITIES,
-    FLOOD_ZONES,
-    HEXAGONS,
-    LIGHTING_ZONES,
-    REPORTS,
-    ROADS,
+    SCENARIO_CELLS,
+    SCENARIO_DEPRESSIONS,
+    SCENARIO_ROADS,
     STREAMS,
     STREET_LAMPS,
     WATERWAYS,
 )
-from spatial.contracts.model import Column, Coverage, GeometryType, Kind, Layer, Progress, Raster, Silent, checked
 
 __all__ = [
     "ADMIN_AREAS",
@@ -45,6 +45,7 @@ __all__ = [
     "CLASSES",
     "COVERAGES",
     "COVERAGE_BY_NAME",
+    "DEPRESSIONS",
     "EXPOSURE_BASES",
     "FACILITIES",
     "FLOOD_ZONES",
@@ -53,6 +54,9 @@ __all__ = [
     "QUALITY_FLAGS",
     "REPORTS",
     "ROADS",
+    "SCENARIO_CELLS",
+    "SCENARIO_DEPRESSIONS",
+    "SCENARIO_ROADS",
     "SEVERITIES",
     "STATUSES",
     "STREAMS",

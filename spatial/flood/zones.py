@@ -179,5 +179,6 @@ def _row(
         "hand_min_m": cells["hand_min_m"].min(),
         "depression_depth_max_m": cells["depression_depth_max_m"].max(),
         "depression_frequency": cells["depression_frequency"].max(),
+        "rain_to_fill_mm": cells["rain_to_fill_mm"].min(),
         "geometry": as_multipolygon(shapely.union_all(cells.geometry.to_numpy())),
     }

@@ -72,7 +72,7 @@ def analyse_city(
     facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
     progress.stage("terrain", "Menghitung medan / computing terrain")
     ground = study_ground(inputs, settings, progress)
-    terrain_parts = add_ground(cells, ground, facts)
+    terrain_parts = add_ground(cells, ground, settings.dem_error.min_depth_m, facts)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
     incidents = recent_floods(placed, settings)
@@ -108,7 +108,7 @@ def analyse_city(
         ROADS: roads,
         FLOOD_ZONES: floods,
         LIGHTING_ZONES: outages,
-        **context_layers(inputs, plane, placed, cells, ground, zones, settings.terrain.stream_threshold_km2),
+        **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
     rasters = {} if ground is None else ground.rasters()
     return Result(layers, rasters, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)

@@ -9,28 +9,30 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from rasterio.features import shapes
-from shapely.geometry import shape
 
+from spatial.config import Settings
 from spatial.contracts import (
     ADMIN_AREAS,
     BUILDINGS,
     CATCHMENTS,
     CATEGORIES,
+    DEPRESSIONS,
     FACILITIES,
     STREAMS,
     STREET_LAMPS,
     WATERWAYS,
     Layer,
-    Raster,
 )
 from spatial.flood.streams import catchments, stream_segments
 from spatial.hexgrid.grid import cells_of_points
-from spatial.hexgrid.join import to_plane
+from spatial.hexgrid.join import to_plane, zonal
 from spatial.pipeline.ground import Ground
+from spatial.pipeline.hollows import find_hollows
 from spatial.pipeline.inputs import Inputs
+from spatial.pipeline.pixels import centres, outlines
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
+from spatial.registry import SCENARIO_LAYERS
 from spatial.sources.roads import geometry_hashes
 from spatial.zones import as_multipolygon
 
@@ -44,7 +46,7 @@ def context_layers(
     cells: gpd.GeoDataFrame,
     ground: Ground | None,
     zones: Zones,
-    stream_threshold_km2: float,
+    settings: Settings,
 ) -> dict[Layer, gpd.GeoDataFrame]:
     """Return the context layers, CRS84.
 
@@ -52,17 +54,18 @@ def context_layers(
     ----------
     cells : the city's cells with `cell` and `flood_susceptibility`.
     zones : `flood` and `lighting` zones, CRS84.
-    stream_threshold_km2 : least upstream area of a stream and of a catchment that is published.
     """
-    streams, basins = _from_ground(inputs, ground, stream_threshold_km2)
+    streams, basins = _from_ground(inputs, ground, settings.terrain.stream_threshold_km2)
     return {
         ADMIN_AREAS: _admin_areas(inputs, placed, zones),
         STREAMS: streams,
         CATCHMENTS: basins,
+        DEPRESSIONS: _depressions(inputs, ground, settings.dem_error.min_depth_m),
         WATERWAYS: _waterways(inputs),
         BUILDINGS: _standing(inputs, "buildings", BUILDINGS, cells, zones),
         FACILITIES: _standing(inputs, "facilities", FACILITIES, cells, zones),
         STREET_LAMPS: _street_lamps(inputs, plane, zones),
+        **{layer: _empty(layer) for layer in SCENARIO_LAYERS},
     }
 
 
@@ -119,7 +122,7 @@ def _from_ground(inputs: Inputs, ground: Ground | None, least_km2: float) -> tup
         return _empty(STREAMS), _empty(CATCHMENTS)
     raster, area = ground.elevation, inputs.grid.area
     segments = stream_segments(ground.terrain)
-    lines = np.array([shapely.LineString(_centres(raster, s.pixels)) for s in segments], dtype=object)
+    lines = np.array([shapely.LineString(centres(raster, s.pixels)) for s in segments], dtype=object)
     streams = gpd.GeoDataFrame(
         {"stream_id": geometry_hashes(lines), "upstream_area_km2": [s.upstream_area_km2 for s in segments]},
         geometry=lines,
@@ -128,28 +131,27 @@ def _from_ground(inputs: Inputs, ground: Ground | None, least_km2: float) -> tup
     streams["length_m"] = shapely.length(lines)
     streams["stream_id"] = [f"stream/{own}" for own in streams["stream_id"]]
     labels, outlets = catchments(ground.terrain, least_km2)
-    outlines = [as_multipolygon(shapely.union_all(parts)) for parts in _outlines(labels, raster, len(outlets))]
+    shapes = outlines(labels - 1, raster, len(outlets))
     basins = gpd.GeoDataFrame(
-        {"area_km2": shapely.area(np.array(outlines, dtype=object)) / 1e6}, geometry=outlines, crs=raster.crs
+        {"area_km2": shapely.area(np.array(shapes, dtype=object)) / 1e6}, geometry=shapes, crs=raster.crs
     )
-    points = gpd.GeoSeries(gpd.points_from_xy(*_centres(raster, outlets).T), crs=raster.crs).to_crs("EPSG:4326")
+    points = gpd.GeoSeries(gpd.points_from_xy(*centres(raster, outlets).T), crs=raster.crs).to_crs("EPSG:4326")
     basins["outlet"] = [f"{p.x:.6f},{p.y:.6f}" for p in points]
     basins["catchment_id"] = [f"catchment/{outlet}" for outlet in basins["outlet"]]
     return tuple(t[t.intersects(area)].to_crs("EPSG:4326").reset_index(drop=True) for t in (streams, basins))
 
 
-def _centres(raster: Raster, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the centres of pixels, (n, 2) metres."""
-    row, column = np.divmod(pixels, raster.values.shape[1])
-    transform = raster.transform
-    return np.column_stack([transform.c + transform.a * (column + 0.5), transform.f + transform.e * (row + 0.5)])
-
-
-def _outlines(labels: NDArray[np.int32], raster: Raster, count: int) -> list[list[shapely.Geometry]]:
-    parts: list[list[shapely.Geometry]] = [[] for _ in range(count)]
-    for outline, label in shapes(labels, mask=labels > 0, connectivity=8, transform=raster.transform):
-        parts[int(label) - 1].append(shapely.make_valid(shape(outline)))
-    return parts
+def _depressions(inputs: Inputs, ground: Ground | None, least_depth_m: float) -> gpd.GeoDataFrame:
+    """Return the depressions that meet the area, with how often they survive the elevation's error."""
+    if ground is None:
+        return _empty(DEPRESSIONS)
+    hollows = find_hollows(ground.depressions, ground.elevation, inputs.grid.area, least_depth_m)
+    table = hollows.table
+    if ground.frequency is not None:
+        pond = np.where(ground.depressions.depression >= 0, hollows.top[ground.depressions.depression], -1)
+        frequency = zonal(ground.frequency, pond.astype(np.int32), len(hollows.top))["maximum"].to_numpy()
+        table["frequency"] = frequency[hollows.chosen]
+    return table
 
 
 def _waterways(inputs: Inputs) -> gpd.GeoDataFrame:

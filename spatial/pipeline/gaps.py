@@ -71,12 +71,18 @@ _RULES: tuple[Rule, ...] = (
     ),
     (
         ("rain_to_fill_mm",),
-        lambda k: True,
+        lambda k: k.elevation,
+        text("tidak ada cekungan cukup dalam di sini", "no depression here is deep enough"),
+    ),
+    (
+        ("frequency",),
+        lambda k: not k.elevation_error,
         text(
-            "belum dihitung: perlu volume dan daerah tangkapan cekungan",
-            "not computed yet: it needs volume and catchment of depressions",
+            "galat elevasi tidak dinyatakan: tulis [dem_error] di city.toml",
+            "the error of the elevation is not stated: write [dem_error] in city.toml",
         ),
     ),
+    (("spills_into",), lambda k: True, text("airnya keluar dari wilayah", "its water leaves")),
     (
         ("silence",),
         lambda k: True,

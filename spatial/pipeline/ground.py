@@ -14,6 +14,7 @@ from spatial.config import Settings
 from spatial.contracts import Progress, Raster
 from spatial.flood.burn import burn, line_pixels
 from spatial.flood.dem_error import depression_frequency
+from spatial.flood.depressions import Depressions, find_depressions, rain_to_fill_raster_mm
 from spatial.flood.gfi import disagreement, first_stream_gfi, flow_path_gfi
 from spatial.flood.susceptibility import memberships
 from spatial.flood.terrain import Terrain, analyse
@@ -34,6 +35,7 @@ COLUMNS = (
     "edge_fed_share",
     "depression_depth_max_m",
     "depression_frequency",
+    "rain_to_fill_mm",
     "flood_susceptibility",
 )
 
@@ -48,6 +50,7 @@ class Ground:
     parts : the susceptibility's parts; their sum is the susceptibility.
     gfi : BNPB's twin, over the first stream.
     frequency : how often a hollow survives the elevation's error, 0–1; None where that error is not known.
+    depressions : those of the elevation, with the rain that fills them.
     burnt_pixels : pixels that were lowered for waterways, culverts and bridges.
     """
 
@@ -58,6 +61,7 @@ class Ground:
     parts: Mapping[str, Array]
     gfi: Array
     frequency: NDArray[np.float32] | None
+    depressions: Depressions
 
     @property
     def land(self) -> NDArray[np.int32]:
@@ -79,6 +83,7 @@ class Ground:
             **{name: np.where(terrain.sea, np.nan, height) for name, height in heights.items()},
             "gfi": self.gfi,
             "gfi_disagreement": disagreement(inside, self.gfi),
+            "rain_to_fill": rain_to_fill_raster_mm(self.depressions),
             "flood_susceptibility": self.susceptibility,
         }
         if self.frequency is not None:
@@ -104,6 +109,7 @@ def study_ground(inputs: Inputs, settings: Settings, progress: Progress) -> Grou
         cell=raster_cells(raster, inputs.grid),
         parts=memberships(terrain, height, raster.pixel_size_m, sigma_m, settings.susceptibility),
         gfi=first_stream_gfi(terrain, surface, settings.gfi),
+        depressions=find_depressions(terrain.elevation, raster.pixel_size_m, terrain.sea),
         frequency=None if error is None else _frequency(terrain, raster.pixel_size_m, settings, progress),
     )
 
@@ -132,8 +138,13 @@ def _frequency(terrain: Terrain, pixel_size_m: float, settings: Settings, progre
     return depression_frequency(terrain.elevation, terrain.sea, pixel_size_m, settings.dem_error)
 
 
-def add_ground(cells: gpd.GeoDataFrame, ground: Ground | None, facts: Facts) -> dict[str, Array] | None:
-    """Add the terrain's columns to the cells, its shares to `facts`; return the susceptibility's parts per cell."""
+def add_ground(
+    cells: gpd.GeoDataFrame, ground: Ground | None, least_depth_m: float, facts: Facts
+) -> dict[str, Array] | None:
+    """Add the terrain's columns to the cells, its shares to `facts`; return the susceptibility's parts per cell.
+
+    `least_depth_m`: depressions shallower than this do not count towards the rain that fills a cell's first.
+    """
     for name in COLUMNS:
         cells[name] = np.nan
     if ground is None:
@@ -150,6 +161,8 @@ def add_ground(cells: gpd.GeoDataFrame, ground: Ground | None, facts: Facts) -> 
     ):
         cells[column] = zonal(values, land, n)["mean"]
     cells["depression_depth_max_m"] = zonal(terrain.depression_depth, land, n)["maximum"]
+    rain = np.where(terrain.depression_depth >= least_depth_m, rain_to_fill_raster_mm(ground.depressions), np.nan)
+    cells["rain_to_fill_mm"] = zonal(rain, land, n)["minimum"]
     if ground.frequency is not None:
         cells["depression_frequency"] = zonal(ground.frequency, land, n)["maximum"]
     parts = {name: zonal(values, land, n)["mean"].to_numpy() for name, values in ground.parts.items()}

@@ -37,6 +37,9 @@ SINGLE: dict[str, tuple[str, RGB, int]] = {
     "admin_areas": ("fill", (250, 244, 220), 60),
     "streams": ("line", (31, 119, 180), 255),
     "catchments": ("fill", (166, 206, 227), 50),
+    "depressions": ("fill", (116, 173, 209), 150),
+    "scenario_depressions": ("fill", (253, 174, 97), 90),
+    "scenario_roads": ("line", (215, 48, 39), 255),
     "waterways": ("line", (8, 81, 156), 255),
     "buildings": ("fill", (150, 130, 110), 200),
     "facilities": ("marker", (106, 61, 154), 255),
@@ -61,6 +64,8 @@ def _renderer(layer: Layer) -> ET.Element:
         return _categories("severity", [(s, SEVERITY_LABELS[s], LIGHTING[s]) for s in SEVERITIES], "fill", 180)
     if layer.name == "hexagons":
         return _graduated("flood_score", SCORE_STEPS)
+    if layer.name == "scenario_cells":
+        return _graduated("water_share", SCORE_STEPS)
     if layer.name == "reports":
         rows = [(c, " / ".join(CATEGORY_LABELS[c]), CATEGORY_COLOURS[c]) for c in CATEGORIES]
         return _categories("category", rows, "marker", 220)
