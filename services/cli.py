@@ -257,6 +257,36 @@ def _summary(manifest: dict[str, Any], path: Path, console: Console) -> None:
     console.print(f"server: hexakota serve {shlex.quote(str(path.parents[2]))}", markup=False, soft_wrap=True)
 
 
+@_command("hexakota scenario tarakan --rain-mm 100", "hexakota scenario tarakan --rain-mm 100 --tide-m 1.2")
+@CITY
+@click.option("--rain-mm", required=True, type=float, help="Hujan di semua daratan / rain on all land, mm.")
+@click.option("--tide-m", type=float, help="Pasang di atas datumnya / tide above its datum, m (see [tide]).")
+@click.option("--version", "base", help="Versi dasar / version to stand on; the served one by default.")
+def scenario(city: Path, rain_mm: float, tide_m: float | None, base: str | None) -> None:
+    """Satu hujan dan satu pasang: apa yang tergenang / one storm and one tide: what is under water.
+
+    Terbit sebagai versi sendiri dan tidak menggantikan versi yang disajikan.
+
+    Published as a version of its own; it never replaces the served one.
+    """
+    from spatial.pipeline.scenario import Storm, run_scenario
+
+    progress = _Bar(Console(stderr=True), 4)
+    with progress.bar:
+        version = run_scenario(city, Storm(rain_mm, tide_m), base, progress)
+    told = version.manifest["scenario"]
+    classes = Table("kelas jalan / road class", "m tergenang / m under water")
+    for name, metres in sorted(told["road_water_length_by_class_m"].items(), key=lambda row: -row[1]):
+        classes.add_row(name or "–", f"{metres:,.0f}")
+    Console().print(classes)
+    click.echo(
+        f"{told['cells_under_water']:,} sel tergenang / cells under water, {told['water_volume_m3']:,.0f} m³; "
+        f"{told['catchments_overflowing']:,} daerah tangkapan meluap / catchments overflow\n"
+        f"versi / version {version.id}  (…/collections/scenario_cells/items?version={version.id})\n"
+        f"peta / map: {version.path / 'map.png'}"
+    )
+
+
 @_command("hexakota serve kupang --port 5000")
 @CITY
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -283,7 +313,11 @@ def versions(city: Path) -> None:
     served = store.current()
     for version, published in store.all():
         rows = ", ".join(f"{name} {layer['rows']}" for name, layer in version.manifest["layers"].items())
-        click.echo(f"{'*' if served and served.id == version.id else ' '} {version.id}  {published or '–'}  {rows}")
+        told = version.manifest.get("scenario")
+        tide = "" if told is None or told["tide_m"] is None else f", pasang / tide {told['tide_m']:g} m"
+        what = "" if told is None else f"skenario / scenario {told['rain_mm']:g} mm{tide}; "
+        mark = "*" if served and served.id == version.id else " "
+        click.echo(f"{mark} {version.id}  {published or '–'}  {what}{rows}")
 
 
 @_command("hexakota rollback kupang", "hexakota rollback kupang 0f3a9c1d2b4e5f60")

@@ -200,6 +200,38 @@ def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points])
     return _png(figure)
 
 
+def water_map(path: Path, depth: Raster, roads: gpd.GeoDataFrame, title: str) -> None:
+    """Draw where the water of a scenario stands and the roads that are under it, as a PNG.
+
+    Parameters
+    ----------
+    depth : metres, NaN in the sea and outside.
+    roads : roads under water, CRS84, with `water_length_m`.
+    title : shown above the map; a synthetic city's says so.
+    """
+    figure = _figure(9.0, 7.6)
+    axes = figure.add_subplot()
+    axes.set_facecolor("#dfe7ee")
+    dry = np.where(np.isnan(depth.values), np.nan, 0.0)
+    rows, columns = dry.shape
+    west, north, size = depth.transform.c, depth.transform.f, depth.pixel_size_m
+    extent = (west, west + columns * size, north - rows * size, north)
+    axes.imshow(dry, extent=extent, cmap="Greys", vmin=-0.1, vmax=1.0, interpolation="nearest")
+    wet = np.where(depth.values > 0.05, depth.values, np.nan)
+    top = float(np.nanpercentile(wet, 98)) if np.isfinite(wet).any() else 1.0
+    image = axes.imshow(wet, extent=extent, cmap="Blues", vmin=0.0, vmax=max(top, 0.5), interpolation="nearest")
+    if len(roads):
+        roads.to_crs(depth.crs).plot(ax=axes, color=LIGHTING_COLOUR, linewidth=0.7)
+    axes.set_title(title, fontsize=12)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    metres = float(roads["water_length_m"].sum()) / 1000 if len(roads) else 0.0
+    label = f"jalan dengan genangan / roads with water on them ({metres:.1f} km tergenang / under water)"
+    axes.legend(handles=[Line2D([], [], color=LIGHTING_COLOUR, lw=1.2, label=label)], loc="lower right", fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.6, extend="max", label="kedalaman air / water depth (m)")
+    figure.savefig(path, metadata={"Software": "Hexakota"})
+
+
 def _figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)

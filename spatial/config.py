@@ -23,6 +23,7 @@ from spatial.flood.coast import TideParameters, tide_problem
 from spatial.flood.dem_error import PRODUCTS, DemErrorParameters
 from spatial.flood.evidence import EvidenceParameters
 from spatial.flood.gfi import GfiParameters
+from spatial.flood.scenario import ScenarioParameters
 from spatial.flood.susceptibility import SusceptibilityParameters
 from spatial.flood.terrain import TerrainParameters
 from spatial.flood.zones import FloodZoneParameters
@@ -38,13 +39,21 @@ from spatial.sources.roads import RoadSource
 
 FILE_NAME = "city.toml"
 INPUTS = ("reports", "roads", "elevation", "lamps", "admin_areas", "waterways", "buildings", "facilities")
-_SHARES = ("weight_evidence", "min_coverage", "min_score", "seed_susceptibility", "interval", "default_p")
+_SHARES = (
+    "runoff_share",
+    "weight_evidence",
+    "min_coverage",
+    "min_score",
+    "seed_susceptibility",
+    "interval",
+    "default_p",
+)
 _ANY_SIGN = ("sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
 _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
-    "realisations", "min_depth_m",
+    "realisations", "wet_depth_m", "min_depth_m",
 )  # fmt: skip
 
 
@@ -109,6 +118,7 @@ class Settings:
     susceptibility: SusceptibilityParameters = field(default_factory=SusceptibilityParameters)
     evidence: EvidenceParameters = field(default_factory=EvidenceParameters)
     flood_zones: FloodZoneParameters = field(default_factory=FloodZoneParameters)
+    scenario: ScenarioParameters = field(default_factory=ScenarioParameters)
     lighting: OutageParameters = field(default_factory=OutageParameters)
 
     @property
@@ -151,7 +161,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "flood_zones", "lighting",
+        "flood_zones", "scenario", "lighting",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide

@@ -190,9 +190,12 @@ def _once_per_edge(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table[~table["edge"]], edge.loc[keep]])
 
 
-def raster_cells(raster: Raster, grid: CityGrid) -> NDArray[np.int32]:
-    """Return for every pixel the position of the cell that holds its centre, -1 outside; (rows, columns) int32."""
-    shapes = ((polygon, position) for position, polygon in enumerate(grid.polygons))
+def raster_cells(raster: Raster, polygons: NDArray[Any]) -> NDArray[np.int32]:
+    """Return for every pixel the position of the cell that holds its centre, -1 outside; (rows, columns) int32.
+
+    `polygons`: (n,) of the cells, in the raster's plane.
+    """
+    shapes = ((polygon, position) for position, polygon in enumerate(polygons))
     return np.asarray(
         rasterize(shapes, out_shape=raster.values.shape, transform=raster.transform, fill=-1, dtype="int32"),
         dtype=np.int32,

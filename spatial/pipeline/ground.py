@@ -106,7 +106,7 @@ def study_ground(inputs: Inputs, settings: Settings, progress: Progress) -> Grou
         elevation=raster,
         burnt_pixels=burnt,
         terrain=terrain,
-        cell=raster_cells(raster, inputs.grid),
+        cell=raster_cells(raster, inputs.grid.polygons),
         parts=memberships(terrain, height, raster.pixel_size_m, sigma_m, settings.susceptibility),
         gfi=first_stream_gfi(terrain, surface, settings.gfi),
         depressions=find_depressions(terrain.elevation, raster.pixel_size_m, terrain.sea),

@@ -182,13 +182,18 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
     }
 
 
-def _layer(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> dict[str, Any]:
-    bounds = [round(float(v), 7) for v in table.total_bounds] if len(table) else None
+def described(layer: Layer, table: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return what the manifest says of a layer's content: rows, hash, box, interval of its times."""
     return {
         "rows": len(table),
         "content_sha256": content_hash(layer, table),
-        "bbox": bounds,
+        "bbox": [round(float(v), 7) for v in table.total_bounds] if len(table) else None,
         "interval": _interval(layer, table),
+    }
+
+
+def _layer(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> dict[str, Any]:
+    return described(layer, table) | {
         "null_because": null_reasons(layer, table, known),
         "notes": _notes(layer, table, known),
     }

@@ -47,17 +47,22 @@ def write_layers(path: Path, tables: Mapping[Layer, gpd.GeoDataFrame], members: 
     ContractError
         If a table breaks its layer's contract.
     """
+    fill_layers(path, tables)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for layer in tables:
+            connection.execute(f'CREATE UNIQUE INDEX "{layer.name}_id" ON "{layer.name}" ("{layer.id_column}")')
+        _write_members(connection, members)
+        _write_styles(connection, tables)
+
+
+def fill_layers(path: Path, tables: Mapping[Layer, gpd.GeoDataFrame]) -> None:
+    """Write tables into a GeoPackage, into its layers of their names where it has them. Raises as `write_layers`."""
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": FIXED_TIME})
     try:
         for layer, table in tables.items():
             _write_layer(path, layer, checked(layer, table).sort_values(layer.id_column))
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for layer in tables:
-            connection.execute(f'CREATE UNIQUE INDEX "{layer.name}_id" ON "{layer.name}" ("{layer.id_column}")')
-        _write_members(connection, members)
-        _write_styles(connection, tables)
 
 
 def _write_layer(path: Path, layer: Layer, table: gpd.GeoDataFrame) -> None:

@@ -20,7 +20,7 @@ FOLDER = "rasters"
 
 
 def write_rasters(folder: Path, rasters: Mapping[str, Raster]) -> dict[str, dict[str, Any]]:
-    """Write each raster to `<name>.tif` in a new folder; return what the manifest says of each.
+    """Write each raster to `<name>.tif` in a folder; return what the manifest says of each.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def write_rasters(folder: Path, rasters: Mapping[str, Raster]) -> dict[str, dict
     ContractError
         A name that is no coverage, infinity, or a value outside the coverage's range.
     """
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return {name: _write(folder / f"{name}.tif", _coverage(name), raster) for name, raster in rasters.items()}
 
 

@@ -73,7 +73,7 @@ class Versions:
 
     def all(self) -> list[tuple[Version, str | None]]:
         """Return every whole version with the time of its publication, oldest first; None where a run was killed."""
-        published = [row for row in self._history() if row["action"] == "publish"]
+        published = [row for row in self._history() if row["action"] in ("publish", "scenario")]
         times = {row["version"]: row["time"] for row in published}
         order = {row["version"]: position for position, row in enumerate(published)}
         found = [v for v in (self._version(p.name) for p in (self.var / "versions").glob("*")) if v]
@@ -109,6 +109,16 @@ class Versions:
         The id is a hash of all that makes a version, so a folder of that name that is there already holds the same
         content (an earlier run was killed before it was served); it is kept.
         """
+        self._place(staged, version_id)
+        return self.serve(version_id, "publish")
+
+    def keep(self, staged: Path, version_id: str) -> Version:
+        """Move a staged folder into place as `version_id` without serving it: a scenario."""
+        self._place(staged, version_id)
+        self._record("scenario", version_id)
+        return self.get(version_id)
+
+    def _place(self, staged: Path, version_id: str) -> None:
         target = self.var / "versions" / version_id
         for file in sorted(p for p in staged.rglob("*") if p.is_file()):
             _flush(file)
@@ -117,20 +127,27 @@ class Versions:
             _flush(target.parent)
         else:
             shutil.rmtree(staged)
-        return self.serve(version_id, "publish")
 
     def serve(self, version_id: str, action: str = "rollback") -> Version:
-        """Name `version_id` as the served version, in one atomic step. Raises NotFoundError."""
+        """Name `version_id` as the served version, in one atomic step.
+
+        Raises NotFoundError where it is not there, StoreError where it is a scenario.
+        """
         version = self.get(version_id)
+        if "scenario" in version.manifest:
+            raise StoreError(f"{version_id} is a scenario and never the served version; ask for it with version=")
         temporary = self.var / f".current-{os.getpid()}"
         temporary.write_text(version_id + "\n", "utf-8")
         _flush(temporary)
         os.replace(temporary, self.var / "current")
         _flush(self.var)
+        self._record(action, version_id)
+        return version
+
+    def _record(self, action: str, version_id: str) -> None:
         row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, "version": version_id}
         with (self.var / "history.jsonl").open("a", encoding="utf-8") as history:
             history.write(json.dumps(row) + "\n")
-        return version
 
     def prune(self, keep: int) -> list[str]:
         """Delete all but the served version and the `keep` newest others; return the ids that went."""

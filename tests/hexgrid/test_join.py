@@ -144,7 +144,7 @@ def test_zonal_by_hand() -> None:
 def test_pixels_go_to_the_cell_that_holds_their_centre() -> None:
     west, _, _, north = GRID.area.bounds
     raster = Raster(np.zeros((90, 90)), Affine(30.0, 0.0, west, 0.0, -30.0, north), UTM)
-    cells = raster_cells(raster, GRID)
+    cells = raster_cells(raster, GRID.polygons)
     rows, columns = np.mgrid[0:90, 0:90]
     x, y = west + 30.0 * (columns.ravel() + 0.5), north - 30.0 * (rows.ravel() + 0.5)
     lonlat = shapely.transform(shapely.points(x, y), _to_lonlat, interleaved=False)
