@@ -200,13 +200,13 @@ def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points])
     return _png(figure)
 
 
-def water_map(path: Path, depth: Raster, roads: gpd.GeoDataFrame, title: str) -> None:
-    """Draw where the water of a scenario stands and the roads that are under it, as a PNG.
+def water_map(path: Path, depth: Raster, roads: gpd.GeoSeries, title: str) -> None:
+    """Draw where the water of a scenario stands and the stretches of road that are under it, as a PNG.
 
     Parameters
     ----------
     depth : metres, NaN in the sea and outside.
-    roads : roads under water, CRS84, with `water_length_m`.
+    roads : stretches of road under water, in the raster's plane.
     title : shown above the map; a synthetic city's says so.
     """
     figure = _figure(9.0, 7.6)
@@ -221,13 +221,14 @@ def water_map(path: Path, depth: Raster, roads: gpd.GeoDataFrame, title: str) ->
     top = float(np.nanpercentile(wet, 98)) if np.isfinite(wet).any() else 1.0
     image = axes.imshow(wet, extent=extent, cmap="Blues", vmin=0.0, vmax=max(top, 0.5), interpolation="nearest")
     if len(roads):
-        roads.to_crs(depth.crs).plot(ax=axes, color=LIGHTING_COLOUR, linewidth=0.7)
+        roads.plot(ax=axes, color=LIGHTING_COLOUR, linewidth=0.9)
+        label = f"jalan tergenang / roads under water ({roads.length.sum() / 1000:.1f} km)"
+        axes.legend(handles=[Line2D([], [], color=LIGHTING_COLOUR, lw=1.2, label=label)], loc="lower right", fontsize=8)
+    axes.set_xlabel("")
+    axes.set_ylabel("")
     axes.set_title(title, fontsize=12)
     axes.set_xticks([])
     axes.set_yticks([])
-    metres = float(roads["water_length_m"].sum()) / 1000 if len(roads) else 0.0
-    label = f"jalan dengan genangan / roads with water on them ({metres:.1f} km tergenang / under water)"
-    axes.legend(handles=[Line2D([], [], color=LIGHTING_COLOUR, lw=1.2, label=label)], loc="lower right", fontsize=8)
     figure.colorbar(image, ax=axes, shrink=0.6, extend="max", label="kedalaman air / water depth (m)")
     figure.savefig(path, metadata={"Software": "Hexakota"})
 

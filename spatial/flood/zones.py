@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import sparray
 
 from spatial.contracts import FLOOD_ZONES
-from spatial.hexgrid.clusters import connected_cells, dbscan
+from spatial.hexgrid.clusters import dbscan, summit_cells
 from spatial.zones import (
     Identity,
     Part,
@@ -43,6 +43,8 @@ class FloodZoneParameters:
     Attributes
     ----------
     min_score : score from which a cell can be part of a zone.
+    min_prominence : how far the score must fall between two summits for them to be two zones: without it the zones of a
+        flat city grow into one.
     seed_susceptibility : susceptibility from which a cell seeds a zone without any report.
     min_incidents : distinct incidents that a zone needs where no cell of it reaches `seed_susceptibility`.
     eps_m, min_cluster : DBSCAN on flood incidents; cells that hold a clustered incident seed a zone.
@@ -50,6 +52,7 @@ class FloodZoneParameters:
     """
 
     min_score: float = 0.3
+    min_prominence: float = 0.1
     seed_susceptibility: float = 0.45
     min_incidents: int = 3
     eps_m: float = 250.0
@@ -77,10 +80,10 @@ def delineate(
 ) -> NDArray[np.int64]:
     """Return the zone of each cell, -1 for none; (n,) int64.
 
-    Cells of at least `min_score` that touch each other are one candidate; it is a zone when it holds a seed, and
+    Cells of at least `min_score` around one summit are one candidate; it is a zone when it holds a seed, and
     either a cell of `seed_susceptibility` or `min_incidents` distinct incidents.
     """
-    labels = connected_cells(np.nan_to_num(score, nan=-1.0) >= parameters.min_score, neighbours)
+    labels = summit_cells(score, parameters.min_score, parameters.min_prominence, neighbours)
     wet = np.nan_to_num(susceptibility, nan=0.0) >= parameters.seed_susceptibility
     kept = np.full(len(labels), -1, dtype=np.int64)
     zones = 0

@@ -53,6 +53,42 @@ def connected_cells(chosen: NDArray[np.bool_], neighbours: sparray) -> NDArray[n
     return _renumber(labels)
 
 
+def summit_cells(
+    height: NDArray[np.float64], least: float, prominence: float, neighbours: sparray
+) -> NDArray[np.int64]:
+    """Return labels (n,) of contiguous groups of cells around the summits of a height, -1 below `least`.
+
+    Cells are taken from the highest down; each joins the summit of its highest neighbour, and two summits that meet
+    become one where the lower rises less than `prominence` above the cell where they meet (ToMATo, Chazal et al. 2013).
+    A summit of at least twice the height's error above its saddles outlasts that error, so the groups stay put.
+
+    Parameters
+    ----------
+    height : (n,) float64, NaN counts as below `least`.
+    prominence : ≥ 0; with infinity the groups are those of `connected_cells`.
+    neighbours : (n, n) sparse adjacency of cells, as `grid.disk_matrix` gives for k = 1.
+    """
+    matrix: Any = neighbours.tocsr()
+    owner = np.full(len(height), -1, dtype=np.int64)  # towards the summit, that of a summit is itself
+
+    def summit(cell: int) -> int:
+        while owner[cell] != cell:
+            owner[cell] = owner[owner[cell]]
+            cell = int(owner[cell])
+        return cell
+
+    chosen = np.flatnonzero(np.nan_to_num(height, nan=-np.inf) >= least)
+    for cell in chosen[np.argsort(-height[chosen], kind="stable")].tolist():
+        around = matrix.indices[matrix.indptr[cell] : matrix.indptr[cell + 1]]
+        taken = sorted((i for i in around.tolist() if owner[i] >= 0), key=lambda i: (-height[i], i))
+        owner[cell] = summit(taken[0]) if taken else cell
+        for other in taken[1:]:
+            high, low = sorted((summit(cell), summit(other)), key=lambda i: (-height[i], i))
+            if height[low] - height[cell] < prominence:
+                owner[low] = high
+    return _renumber(np.array([summit(i) if owner[i] >= 0 else -1 for i in range(len(owner))], dtype=np.int64))
+
+
 def _renumber(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number the labels by their first member."""
     known, first = np.unique(labels[labels >= 0], return_index=True)

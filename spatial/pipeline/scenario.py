@@ -16,9 +16,9 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from spatial.charts import water_map
@@ -81,10 +81,11 @@ def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Pr
             raise InputError(settings.file, "tide", "the elevation holds no sea", "leave --tide-m out")
         progress.stage("water", "Mengalirkan hujan dan pasang / letting rain and tide run")
         water = flood_scenario(raster.values, sea, raster.pixel_size_m, storm.rain_mm, level_m, settings.scenario)
-        layers = _layers(version, raster, sea, water, settings)
+        layers, stretches = _layers(version, raster, sea, water, settings)
         progress.stage("write", "Menulis versi / writing the version")
         told = _told(storm, level_m, version, settings, water, layers)
-        return _publish(versions, version, layers, Raster(water.depth_m, raster.transform, raster.crs), told)
+        depth = Raster(water.depth_m, raster.transform, raster.crs)
+        return _publish(versions, version, layers, depth, stretches, told)
 
 
 def _level(settings: Settings, storm: Storm) -> float | None:
@@ -112,26 +113,32 @@ def _base(versions: Versions, base: str | None) -> Version:
 
 def _layers(
     version: Version, raster: Raster, sea: NDArray[np.bool_], water: Water, settings: Settings
-) -> dict[Layer, gpd.GeoDataFrame]:
+) -> tuple[dict[Layer, gpd.GeoDataFrame], gpd.GeoDataFrame]:
+    """Return the scenario's layers, and the stretches of road under water in the raster's plane."""
     cells = read_layer(version.layers, "hexagons")[["cell", "geometry"]]
     roads = read_layer(version.layers, "roads")[["road_id", "highway", "name", "length_m", "geometry"]]
     polygons = to_plane(cells.geometry.to_numpy(), raster.crs)
     labels = raster_cells(raster, polygons)
     wet = np.nan_to_num(water.depth_m) >= settings.scenario.wet_depth_m
     outlined = pieces(np.where(wet, labels, -1).astype(np.int32), raster)
-    stretches = _road_stretches(to_plane(roads.geometry.to_numpy(), raster.crs), *outlined)
-    return {
+    stretches = _road_stretches(to_plane(roads.geometry.to_numpy(), raster.crs), *outlined, raster.crs)
+    layers = {
         SCENARIO_CELLS: _wet_cells(cells, np.where(sea, -1, labels).astype(np.int32), raster, water, wet, stretches),
         SCENARIO_ROADS: _wet_roads(roads, raster, water, stretches),
         SCENARIO_DEPRESSIONS: _overflowing(raster, water, settings, shapely.union_all(polygons)),
     }
+    return layers, stretches
 
 
-def _road_stretches(lines: NDArray[np.object_], outlines: NDArray[np.object_], cell: NDArray[np.int64]) -> pd.DataFrame:
-    """Return the metres of each road (`line`) in the wet pixels of each cell."""
+def _road_stretches(
+    lines: NDArray[np.object_], outlines: NDArray[np.object_], cell: NDArray[np.int64], crs: CRS
+) -> gpd.GeoDataFrame:
+    """Return the stretches of the roads (`line`) in the wet pixels of each cell, with their `length_m`."""
     line, outline = shapely.STRtree(outlines).query(lines, predicate="intersects")
-    length = shapely.length(shapely.intersection(lines[line], outlines[outline]))
-    return pd.DataFrame({"line": line, "cell": cell[outline], "length_m": length}).query("length_m > 0")
+    wet = shapely.intersection(lines[line], outlines[outline])
+    length_m = shapely.length(wet)
+    table = gpd.GeoDataFrame({"line": line, "cell": cell[outline], "length_m": length_m}, geometry=wet, crs=crs)
+    return table[length_m > 0]
 
 
 def _wet_cells(
@@ -140,7 +147,7 @@ def _wet_cells(
     raster: Raster,
     water: Water,
     wet: NDArray[np.bool_],
-    stretches: pd.DataFrame,
+    stretches: gpd.GeoDataFrame,
 ) -> gpd.GeoDataFrame:
     n, pixel_m2 = len(cells), raster.pixel_size_m**2
     depth = zonal(np.where(wet, water.depth_m, np.nan), land, n)
@@ -155,7 +162,7 @@ def _wet_cells(
     return table[depth["count"] > 0].reset_index(drop=True)
 
 
-def _wet_roads(roads: gpd.GeoDataFrame, raster: Raster, water: Water, stretches: pd.DataFrame) -> gpd.GeoDataFrame:
+def _wet_roads(roads: gpd.GeoDataFrame, raster: Raster, water: Water, stretches: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     table = roads.assign(water_length_m=stretches.groupby("line")["length_m"].sum()).dropna(subset="water_length_m")
     depth, shape = water.depth_m.ravel(), raster.values.shape
     table["water_depth_max_m"] = [
@@ -218,6 +225,7 @@ def _publish(
     base: Version,
     layers: Mapping[Layer, gpd.GeoDataFrame],
     depth: Raster,
+    stretches: gpd.GeoDataFrame,
     told: dict[str, Any],
 ) -> Version:
     decides = {key: told[key] for key in ("base", "rain_mm", "sea_level_m", "parameters", "code")}
@@ -231,7 +239,7 @@ def _publish(
     manifest["layers"] |= {layer.name: _described(layer, table, manifest) for layer, table in layers.items()}
     manifest |= {"version": version_id, "scenario": told}
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    water_map(staged / MAP_FILE, depth, layers[SCENARIO_ROADS], _title(manifest))
+    water_map(staged / MAP_FILE, depth, stretches.geometry, _title(manifest))
     return versions.keep(staged, version_id)
 
 
