@@ -59,7 +59,10 @@ def memberships(terrain: Terrain, parameters: SusceptibilityParameters) -> dict[
         "twi": (terrain.twi - parameters.twi_low) / (parameters.twi_high - parameters.twi_low),
     }
     weights = parameters.weights()
-    return {name: np.where(land, weights[name] * np.clip(value, 0.0, 1.0), np.nan) for name, value in raw.items()}
+    return {
+        name: np.where(land, weights[name] * np.clip(value, 0.0, 1.0).astype(np.float64), np.nan)
+        for name, value in raw.items()
+    }
 
 
 def score_parts(

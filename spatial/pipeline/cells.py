@@ -122,7 +122,7 @@ def add_terrain(
     if inputs.elevation is None:
         return None, None
     raster, n = inputs.elevation, len(cells)
-    terrain = analyse(raster.values.astype(np.float64), raster.pixel_size_m, settings.terrain)
+    terrain = analyse(raster.values, raster.pixel_size_m, settings.terrain)
     pixels = raster_cells(raster, inputs.grid)
     land = np.where(terrain.sea, -1, pixels).astype(np.int32)
     elevation, hand = zonal(raster.values, pixels, n), zonal(terrain.hand, land, n)
