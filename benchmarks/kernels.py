@@ -2,7 +2,7 @@
 
     python benchmarks/kernels.py
 
-Needs ../shared/data for the roads; the terrain is made from a seed.
+Needs ../shared/data for the roads. The terrain has a benchmark of its own, terrain.py.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyflwdir
 import shapely
 from pyproj import CRS
 
-from spatial.flood.terrain import fill_depressions, flow_accumulation, flow_direction
 from spatial.hexgrid.join import city_grid, line_lengths, to_plane
 
 ROADS = Path(__file__).parents[2] / "shared/data/lisbon/roads_osm_lisbon_2020.parquet"
@@ -59,26 +57,5 @@ def road_lengths() -> None:
     report("road metres per cell, Lisbon", seconds(lambda: line_lengths(lines, grid)), seconds(by_shapely))
 
 
-def terrain(side: int = 1400) -> None:
-    """Fill, D8 and accumulation against pyflwdir's fill and its flow accumulation; heights are quarter metres."""
-    rng = np.random.default_rng(1)
-    slope = np.add.outer(np.arange(side), np.arange(side)) * 0.05
-    elevation = np.round((slope + rng.normal(0, 2, (side, side))) * 4) / 4
-
-    def ours() -> np.ndarray:
-        flood = fill_depressions(elevation)
-        return np.asarray(flow_accumulation(flow_direction(flood), flood.order))
-
-    def peer() -> np.ndarray:
-        filled, d8 = pyflwdir.dem.fill_depressions(elevation, outlets="edge", connectivity=8)
-        del filled
-        return np.asarray(pyflwdir.from_array(d8, ftype="d8", check_ftype=False).upstream_area())
-
-    if not np.array_equal(fill_depressions(elevation).filled, pyflwdir.dem.fill_depressions(elevation)[0]):
-        raise SystemExit("filled elevations differ from pyflwdir's")
-    report(f"fill + D8 + accumulation, {side}²", seconds(ours), seconds(peer))
-
-
 if __name__ == "__main__":
     road_lengths()
-    terrain()

@@ -20,7 +20,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from spatial.errors import ContractError
-from spatial.flood.checks import checked_elevation
+from spatial.flood.rasters import checked_elevation
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ def burn(elevation: Floats, waterways: Paths, culverts: Paths, bridges: Paths, p
         The elevation is not a 2-D float array or holds infinity; a path is not 1-D int32, leaves the raster or jumps
         over pixels; the depth is negative or not finite.
     """
-    z = checked_elevation(elevation)
+    z = checked_elevation(elevation, may_be_empty=True).astype(np.float64, copy=False)
     if not (parameters.waterway_depth_m >= 0 and np.isfinite(parameters.waterway_depth_m)):
         raise ContractError(f"waterway depth {parameters.waterway_depth_m} m is not 0 or more")
     cut = z

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial.errors import ContractError
-from spatial.flood.checks import checked_array, checked_elevation
-from spatial.flood.terrain import hand
+from spatial.flood.flow import hand
+from spatial.flood.rasters import checked_array, checked_elevation
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
@@ -144,7 +144,7 @@ def connection_level_m(elevation: Floats, sea: Mask) -> Array:
     A wall protects only where no two low pixels touch across it, corners included: a diagonal dyke one pixel wide
     leaks. A dyke narrower than a pixel is not in the elevation at all.
     """
-    z = checked_elevation(elevation)
+    z = checked_elevation(elevation, may_be_empty=True).astype(np.float64, copy=False)
     checked_array("sea", sea, np.bool_, z.shape)
     level = _reach(z, np.flatnonzero(sea).astype(np.int32))
     return np.where(np.isfinite(z) & ~sea, level, np.nan)
@@ -166,7 +166,7 @@ def inundation_at(elevation: Floats, connection_m: Array, level_m: float) -> Inu
     Raises ContractError where the arrays are not as `connection_level_m` takes and returns them, or the level is not
     finite.
     """
-    z = checked_elevation(elevation)
+    z = checked_elevation(elevation, may_be_empty=True).astype(np.float64, copy=False)
     checked_array("connection level", connection_m, np.float64, z.shape)
     _finite(level_m)
     flooded = connection_m < level_m  # never where it is NaN
@@ -205,7 +205,7 @@ def hours_flooded(connection_m: Array, levels_m: Array, step_h: float = 1.0) -> 
 
 
 def hand_at_tide(
-    filled: Array, downstream: Index, order: Index, drainage: Mask, sea: Mask, connection_m: Array, level_m: float
+    filled: Floats, downstream: Index, order: Index, drainage: Mask, sea: Mask, connection_m: Array, level_m: float
 ) -> Array:
     """Return the head that gravity drainage has left at a tide: HAND, with the drainage raised to the tide.
 
@@ -235,7 +235,7 @@ def hand_at_tide(
     the backwater in a dry river, none in a flood. Tide gates and pumps are not known.
     """
     for name, values, dtype in (
-        ("filled", filled, np.float64),
+        ("filled", filled, filled.dtype.type),
         ("drainage", drainage, np.bool_),
         ("sea", sea, np.bool_),
         ("connection level", connection_m, np.float64),
@@ -244,7 +244,7 @@ def hand_at_tide(
     _finite(level_m)
     tidal = drainage & (connection_m < level_m)
     surface = np.where(sea, level_m, np.where(tidal, np.maximum(filled, level_m), filled))
-    return hand(surface, downstream, order, drainage)
+    return hand(surface, downstream, order, drainage).astype(np.float64, copy=False)
 
 
 def _finite(level_m: float) -> None:

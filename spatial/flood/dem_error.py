@@ -18,7 +18,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from spatial.errors import ContractError
-from spatial.flood.terrain import fill_depressions
+from spatial.flood.filling import fill_depressions
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
@@ -244,7 +244,7 @@ def _frequency(
         )
     hollow = np.zeros(elevation.shape, dtype=np.int32)
     for done, surface in enumerate(_realisations(elevation, sea, pixel_size_m, parameters, key), 1):
-        hollow += fill_depressions(surface, sea).filled - surface >= parameters.min_depth_m
+        hollow += fill_depressions(surface, sea) - surface >= parameters.min_depth_m
         if progress is not None:
             progress(done, parameters.realisations)
     share = (hollow / parameters.realisations).astype(np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spatial.errors import ContractError
 from spatial.flood import fill_spill_merge as kernels
-from spatial.flood.terrain import rim
+from spatial.flood.rasters import rim
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
@@ -122,7 +122,7 @@ def find_depressions(elevation: Floats, pixel_size_m: float, sea: Mask | None = 
     """
     z, water = _checked(elevation, pixel_size_m, sea)
     known = np.isfinite(z)
-    exits = rim(known)
+    exits = rim(z)
     pit_of, pits = kernels.catchments(z, water, exits)
     order = np.argsort(z.ravel(), kind="stable")[: np.count_nonzero(known)].astype(np.int32)
     tree, spill_m, smallest = kernels.merge(z, pit_of, exits | water, order, len(pits))

@@ -70,7 +70,10 @@ def memberships(
         "depression": (terrain.depression_depth - error_m) / parameters.depression_full_m,
     }
     weights = parameters.weights()
-    return {name: np.where(land, weights[name] * np.clip(value, 0.0, 1.0), np.nan) for name, value in raw.items()}
+    return {
+        name: np.where(land, weights[name] * np.clip(value, 0.0, 1.0).astype(np.float64), np.nan)
+        for name, value in raw.items()
+    }
 
 
 def disk(radius: float) -> NDArray[np.bool_]:

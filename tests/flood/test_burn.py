@@ -64,18 +64,18 @@ def cases(draw: st.DrawFn) -> tuple[Array, list[list[Index]]]:
 def test_a_culvert_drains_what_a_road_dams() -> None:
     z = embankment()
     before = fill_depressions(z)
-    assert before.filled[2, 1:4].tolist() == [15.0, 15.0, 15.0]
+    assert before[2, 1:4].tolist() == [15.0, 15.0, 15.0]
     done = burn(z, [], [path(21, 22, 23)], [], ALL)  # columns 3, 4, 5 of row 2; beside its ends lie 5 m and 2 m
     assert np.flatnonzero(done.changed).tolist() == [22, 23]
     assert done.elevation[2, 3:6].tolist() == [5.0, 3.5, 2.0]
-    assert np.array_equal(fill_depressions(done.elevation).filled, done.elevation)  # nothing is dammed any more
+    assert np.array_equal(fill_depressions(done.elevation), done.elevation)  # nothing is dammed any more
     assert z[2, 4] == 15.0  # the elevation that was given is not changed
 
 
 @pytest.mark.parametrize("pixels", [(22,), (21, 22), (22, 23), (23, 22, 21), (20, 21, 22, 23, 24)])
 def test_a_culvert_may_be_drawn_shorter_or_longer_than_the_road_is_wide(pixels: tuple[int, ...]) -> None:
     cut = cut_culverts(embankment(), [path(*pixels)])
-    assert (fill_depressions(cut).filled[2, 1:4] <= embankment()[2, 1:4]).all()
+    assert (fill_depressions(cut)[2, 1:4] <= embankment()[2, 1:4]).all()
 
 
 def test_a_culvert_falls_in_a_straight_line() -> None:
@@ -88,11 +88,11 @@ def test_a_bridge_is_cut_to_the_lower_ground_beside_it() -> None:
     """A deck from north to south over the valley, two pixels wide: 15 m in columns 4 and 5, abutments in the walls."""
     z = embankment()
     z[1:4, 4:6] = 15.0
-    assert fill_depressions(z).filled[2, 3] == 15.0
+    assert fill_depressions(z)[2, 3] == 15.0
     decks = [path(13, 22, 31), path(14, 23, 32)]
     cut = cut_bridges(z, decks)
     assert cut[2, 4:6].tolist() == [5.0, 2.0]
-    assert fill_depressions(cut).filled[2, 1:4].tolist() == [7.0, 6.0, 5.0]
+    assert fill_depressions(cut)[2, 1:4].tolist() == [7.0, 6.0, 5.0]
     assert np.array_equal(np.flatnonzero(cut != z), [13, 14, 22, 23, 31, 32])
 
 
@@ -198,7 +198,7 @@ def test_a_culvert_leaves_no_more_water_than_its_higher_side(road: list[int], up
     z[1] = row
     first = row.size + 1
     cut = burn(z, [], [np.arange(first, first + len(road) + 2, dtype=np.int32)], [], ALL).elevation
-    assert fill_depressions(cut).filled[1, 1] <= max(up, down)
+    assert fill_depressions(cut)[1, 1] <= max(up, down)
 
 
 # Lines to pixels
@@ -262,7 +262,7 @@ def test_denpasar_drains_along_its_mapped_rivers(shared_data: Callable[[str], Pa
         assert (fall <= 0).all() or (fall >= 0).all()
     assert done.changed.any()
     assert not (done.changed & ~rivers).any()
-    before, after = (fill_depressions(surface).filled - surface for surface in (z, done.elevation))
+    before, after = (fill_depressions(surface) - surface for surface in (z, done.elevation))
     assert (after[rivers] > 0).sum() < (before[rivers] > 0).sum() / 2  # rivers no longer stand behind false dams
 
 

@@ -32,6 +32,7 @@ from spatial.flood.terrain import (
     fill_depressions,
     flow_accumulation,
     flow_direction,
+    flow_order,
     hand,
     sea_mask,
 )
@@ -172,8 +173,9 @@ Drained = tuple[Array, NDArray[np.int32], NDArray[np.int32], Mask]
 
 
 def drained(z: Array, sea: Mask, streams: Mask) -> Drained:
-    flood = fill_depressions(z, sea)
-    return flood.filled, flow_direction(flood, sea), flood.order, streams | sea
+    filled = fill_depressions(z, sea)
+    downstream = flow_direction(filled, sea)
+    return filled, downstream, flow_order(filled, downstream), streams | sea
 
 
 def test_head_in_a_valley_in_closed_form() -> None:
@@ -231,12 +233,13 @@ def test_head_never_rises_with_the_tide(case: tuple[Array, Mask], threshold: int
     z, sea = case[0], case[1] & ~np.isnan(case[0])
     if np.isnan(z).all():
         return
-    flood = fill_depressions(z, sea)
-    downstream = flow_direction(flood, sea)
-    streams = ((flow_accumulation(downstream, flood.order) >= threshold) & ~np.isnan(z)) | sea
+    filled = fill_depressions(z, sea)
+    downstream = flow_direction(filled, sea)
+    order = flow_order(filled, downstream)
+    streams = ((flow_accumulation(downstream, order) >= threshold) & ~np.isnan(z)) | sea
     connection = connection_level_m(z, sea)
     low, high = (
-        hand_at_tide(flood.filled, downstream, flood.order, streams, sea, connection, level)
+        hand_at_tide(filled, downstream, order, streams, sea, connection, level)
         for level in sorted((one, other))
     )
     assert np.array_equal(np.isnan(low), np.isnan(high))
@@ -251,9 +254,8 @@ def test_head_at_the_sea_level_is_hand(case: tuple[Array, Mask], sea_level_m: fl
     if np.isnan(z).all():
         return
     terrain = analyse(z, 1000.0, TerrainParameters(threshold_km2, sea_level_m, sea_min_area_km2=1.0))
-    order = fill_depressions(z, terrain.sea).order
     connection = connection_level_m(z, terrain.sea)
-    parts = (terrain.filled, terrain.downstream, order, terrain.drainage, terrain.sea, connection)
+    parts = (terrain.filled, terrain.downstream, terrain.order, terrain.drainage, terrain.sea, connection)
     assert np.array_equal(hand_at_tide(*parts, sea_level_m), terrain.hand, equal_nan=True)
 
 
@@ -286,9 +288,8 @@ def test_denpasar_at_0_1_2_and_3_m(denpasar: tuple[NDArray[np.float32], Mask]) -
 def test_denpasar_loses_head_to_the_tide(denpasar: tuple[NDArray[np.float32], Mask]) -> None:
     z, _ = denpasar
     terrain = analyse(z, 30.0, TerrainParameters())
-    order = fill_depressions(z, terrain.sea).order
     connection = connection_level_m(z, terrain.sea)
-    parts = (terrain.filled, terrain.downstream, order, terrain.drainage, terrain.sea, connection)
+    parts = (terrain.filled, terrain.downstream, terrain.order, terrain.drainage, terrain.sea, connection)
     heads = [hand_at_tide(*parts, level) for level in (0.0, 1.0, 2.0, 3.0)]
     assert np.array_equal(heads[0], terrain.hand, equal_nan=True)
     assert all(not (high > low).any() for low, high in itertools.pairwise(heads))
