@@ -53,8 +53,8 @@ class Depressions:
     rain_to_fill_mm : (n,) float64, depth of a storm, uniform over the land, that just fills it to its spill level.
         Exact within rounding, because water is piecewise linear in rain: what its neighbours pass on counts, a
         neighbour that must fill first is filled first, and a parent fills only after both children.
-    spill_order : int32, ids in the order in which they start to spill as rain grows; ties by id. The second of two
-        siblings to fill spills nowhere: it merges into the parent.
+    spill_order : int32, ids in the order in which they start to spill as rain grows. The second of two siblings to
+        fill spills nowhere: it merges into the parent.
     """
 
     elevation: Array

@@ -196,6 +196,19 @@ def test_a_flat_bottom_is_one_pit_and_a_flat_parts_between_its_exits() -> None:
     assert d.volume_m3.tolist() == [6.0, 8.0, 2 * 7.0 + 5 * 4.0 + 2 * 8.0]
 
 
+def test_over_a_saddle_water_takes_the_steepest_way() -> None:
+    """The saddle of 10 m drains west, to 0 m. Eastwards it falls 5 straight to the 5, and 6 / √2 = 4.2 to the 4.
+
+    The 5 drains to the 2 (3 / √2 against 1): pits in row order are the 4, the 0 and the 2.
+    """
+    z = np.full((5, 7), 20.0)
+    z[2, 2], z[2, 3], z[1, 4], z[2, 4], z[3, 5] = 0.0, 10.0, 4.0, 5.0, 2.0
+    d = find_depressions(z, 1.0)
+    assert d.spills_into.tolist() == [2, 2, 0, 1, -1]
+    assert d.spill_to.tolist()[:4] == [2 * 7 + 4, 2 * 7 + 4, 1 * 7 + 4, 2 * 7 + 3]
+    assert d.children.tolist()[3:] == [[0, 2], [1, 3]]
+
+
 def test_without_a_depression_all_rain_leaves() -> None:
     z = np.add.outer(np.arange(4.0), np.arange(5.0))
     d = find_depressions(z, 10.0)
