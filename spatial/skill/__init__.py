@@ -17,7 +17,7 @@ from spatial.skill.blocks import (
     plain,
     resampled_auc,
 )
-from spatial.skill.gate import REASONS, Baseline, Reason, Skill, skill_gate
+from spatial.skill.gate import REASONS, Baseline, Reason, Skill, skill_gate, too_few, unscored
 from spatial.skill.reliability import Reliability, ReliabilityBin, reliability, resampled_brier, wilson
 
 __all__ = [
@@ -39,5 +39,7 @@ __all__ = [
     "resampled_auc",
     "resampled_brier",
     "skill_gate",
+    "too_few",
+    "unscored",
     "wilson",
 ]

@@ -27,10 +27,10 @@ class GateParameters:
 
     Attributes
     ----------
-    min_positives : fewer positive cells than this: not calibrated. Some 20 events for a first look at a model's
-        discrimination (Riley et al. 2020 ask for more for calibration).
-    min_blocks : the positives must lie in at least so many blocks; percentile intervals from fewer clusters are too
-        narrow (Cameron, Gelbach & Miller 2008).
+    min_positives : fewer positive, or fewer negative, cells than this: not calibrated. Some 20 are for a first look at
+        a score's discrimination (Riley et al. 2020 ask for more for calibration).
+    min_blocks : the positives, and the negatives, must lie in at least so many blocks; percentile intervals from fewer
+        clusters are too narrow (Cameron, Gelbach & Miller 2008).
     leak_auc : a blocked AUC above this is a suspected leak (design of record, §4).
     interval : mass of the intervals.
     n_resamples : bootstrap samples; 2,000 settle a 95 % percentile bound (Davison & Hinkley 1997, §5.2.3).
