@@ -25,6 +25,7 @@ from spatial.skill import (
     paired_difference,
     reliability,
     resampled_auc,
+    roc,
     skill_gate,
     wilson,
 )
@@ -68,6 +69,9 @@ def test_auc_is_mann_whitney_s_and_knows_only_order(rows: list[tuple[int, bool]]
     assert value == pytest.approx(auc(np.exp(score), label))
     assert value + auc(-score, label) == pytest.approx(1.0)
     assert value + auc(score, ~label) == pytest.approx(1.0)
+    false, true = roc(score, label)
+    assert np.trapezoid(true, false) == pytest.approx(value)
+    assert (false[0], true[0], false[-1], true[-1]) == (0.0, 0.0, 1.0, 1.0)
 
 
 @settings(max_examples=50)

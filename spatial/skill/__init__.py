@@ -16,6 +16,7 @@ from spatial.skill.blocks import (
     paired_difference,
     plain,
     resampled_auc,
+    roc,
 )
 from spatial.skill.gate import REASONS, Baseline, Reason, Skill, skill_gate, too_few, unscored
 from spatial.skill.reliability import Reliability, ReliabilityBin, reliability, resampled_brier, wilson
@@ -38,6 +39,7 @@ __all__ = [
     "reliability",
     "resampled_auc",
     "resampled_brier",
+    "roc",
     "skill_gate",
     "too_few",
     "unscored",

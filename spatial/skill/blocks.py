@@ -90,6 +90,21 @@ def auc(score: ArrayLike, label: ArrayLike) -> float:
     return float(resampled_auc(s, y, np.zeros(len(s), dtype=np.int64), np.ones((1, 1)))[0])
 
 
+def roc(score: ArrayLike, label: ArrayLike) -> tuple[Array, Array]:
+    """Return the false and the true positive rates of every threshold, from (0, 0) to (1, 1); `auc` is its area.
+
+    Raises
+    ------
+    ContractError
+        As `auc`.
+    """
+    s, y = checked_scores(score, label)
+    order = np.argsort(-s, kind="stable")
+    last = np.append(np.flatnonzero(s[order][1:] != s[order][:-1]), len(s) - 1)  # of each run of ties
+    true, false = np.cumsum(y[order])[last], np.cumsum(~y[order])[last]
+    return np.append(0.0, false / (~y).sum()), np.append(0.0, true / y.sum())
+
+
 def resampled_auc(score: Array, label: Bools, block: Codes, weight: Array) -> Array:
     """Return the AUC of each resample of blocks; a `Statistic`. NaN where a resample has one class only.
 
