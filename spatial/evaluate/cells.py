@@ -67,10 +67,7 @@ def polygon_of(
     given = question.background
     if given != HULL and not given.startswith(f"{HULL}+"):
         return to_plane(shapely.segmentize(read_area(Path(given)), 1e-3), crs), Path(given).name
-    try:
-        km = float(given.removeprefix(HULL).removeprefix("+") or 1.0)
-    except ValueError as error:
-        raise InputError(given, "--background", "is no number of kilometres", "write for example hull+1") from error
+    km = _kilometres(given)
     polygon = surroundings(cells.geometry.to_numpy(), shapes, 1000.0 * km)
     if polygon.is_empty:
         raise InputError(question.truth, "geometry", "nothing of it lies in the city", _where(truth, cells))
@@ -81,6 +78,14 @@ def _where(truth: Truth, cells: gpd.GeoDataFrame) -> str:
     boxes = (truth.shapes.total_bounds, cells.to_crs("EPSG:4326").total_bounds)
     own, city = (" ".join(f"{v:.4f}" for v in box) for box in boxes)
     return f"it lies at {own}, the city at {city} (west south east north); check the file and its CRS"
+
+
+def _kilometres(given: str) -> float:
+    """Return the kilometres of `hull+km`, 1 of `hull` alone."""
+    text = given.removeprefix(HULL).removeprefix("+") or "1"
+    if not text.replace(".", "", 1).isdecimal():
+        raise InputError(given, "--background", "is no number of kilometres", "write for example hull+1")
+    return float(text)
 
 
 def baselines(
