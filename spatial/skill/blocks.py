@@ -27,10 +27,10 @@ class GateParameters:
 
     Attributes
     ----------
-    min_positives : fewer positive cells than this: not calibrated. Some 20 events for a first look at a model's
-        discrimination (Riley et al. 2020 ask for more for calibration).
-    min_blocks : the positives must lie in at least so many blocks; percentile intervals from fewer clusters are too
-        narrow (Cameron, Gelbach & Miller 2008).
+    min_positives : fewer positive, or fewer negative, cells than this: not calibrated. Some 20 are for a first look at
+        a score's discrimination (Riley et al. 2020 ask for more for calibration).
+    min_blocks : the positives, and the negatives, must lie in at least so many blocks; percentile intervals from fewer
+        clusters are too narrow (Cameron, Gelbach & Miller 2008).
     leak_auc : a blocked AUC above this is a suspected leak (design of record, §4).
     interval : mass of the intervals.
     n_resamples : bootstrap samples; 2,000 settle a 95 % percentile bound (Davison & Hinkley 1997, §5.2.3).
@@ -88,6 +88,21 @@ def auc(score: ArrayLike, label: ArrayLike) -> float:
     """
     s, y = checked_scores(score, label)
     return float(resampled_auc(s, y, np.zeros(len(s), dtype=np.int64), np.ones((1, 1)))[0])
+
+
+def roc(score: ArrayLike, label: ArrayLike) -> tuple[Array, Array]:
+    """Return the false and the true positive rates of every threshold, from (0, 0) to (1, 1); `auc` is its area.
+
+    Raises
+    ------
+    ContractError
+        As `auc`.
+    """
+    s, y = checked_scores(score, label)
+    order = np.argsort(-s, kind="stable")
+    last = np.append(np.flatnonzero(s[order][1:] != s[order][:-1]), len(s) - 1)  # of each run of ties
+    true, false = np.cumsum(y[order])[last], np.cumsum(~y[order])[last]
+    return np.append(0.0, false / (~y).sum()), np.append(0.0, true / y.sum())
 
 
 def resampled_auc(score: Array, label: Bools, block: Codes, weight: Array) -> Array:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spatial.skill.blocks import (
+    Bools,
+    Codes,
     GateParameters,
     Interval,
     block_codes,
@@ -26,7 +28,7 @@ Reason = Literal[
     "no_better_than_baseline",
     "no_better_than_chance",
     "suspected_leak",
-    "too_few_positives",
+    "too_few_labels",
     "too_few_blocks",
     "no_baseline",
 ]
@@ -44,10 +46,13 @@ REASONS: Mapping[Reason, tuple[str, str]] = {
         "belum dikalibrasi: AUC terlalu tinggi, diduga kebocoran sampai terbukti tidak",
         "not calibrated: AUC too high, suspected leak until shown otherwise",
     ),
-    "too_few_positives": ("belum dikalibrasi: sel positif terlalu sedikit", "not calibrated: too few positive cells"),
+    "too_few_labels": (
+        "belum dikalibrasi: sel positif atau negatif terlalu sedikit",
+        "not calibrated: too few positive or negative cells",
+    ),
     "too_few_blocks": (
-        "belum dikalibrasi: sel positif berkumpul dalam terlalu sedikit blok",
-        "not calibrated: the positive cells lie in too few blocks",
+        "belum dikalibrasi: sel positif atau negatif berkumpul dalam terlalu sedikit blok",
+        "not calibrated: the positive or the negative cells lie in too few blocks",
     ),
     "no_baseline": ("belum dikalibrasi: tidak ada pembanding", "not calibrated: there is no baseline to compare with"),
 }
@@ -125,10 +130,8 @@ def skill_gate(
     parameters = parameters or GateParameters()
     s, y = finite_scores(score), checked_labels(label)
     codes = block_codes(block, len(y))
-    counts = int(y.sum()), int((~y).sum()), len(np.unique(codes[y]))
     if not y.any() or y.all():
-        nothing = Interval(math.nan, math.nan, math.nan, int(codes.max()) + 1, 0)
-        return Skill(nothing, *counts, (), None, False, "too_few_positives")
+        return unscored(y, codes, "too_few_labels")
     own = blocked_interval(s, y, codes, parameters=parameters)
     rivals = tuple(
         Baseline(
@@ -139,17 +142,33 @@ def skill_gate(
         for name, values in sorted(baselines.items())
     )
     best = max(rivals, key=lambda b: b.auc.value, default=None)
-    reason = _reason(own, counts[0], counts[2], best, parameters)
-    return Skill(own, *counts, rivals, best, reason == "better_than_baseline", reason)
+    reason = too_few(y, codes, parameters) or _reason(own, best, parameters)
+    return Skill(own, *_counts(y, codes), rivals, best, reason == "better_than_baseline", reason)
 
 
-def _reason(
-    own: Interval, positives: int, positive_blocks: int, best: Baseline | None, parameters: GateParameters
-) -> Reason:
-    if positives < parameters.min_positives:
-        return "too_few_positives"
-    if positive_blocks < parameters.min_blocks:
-        return "too_few_blocks"
+def too_few(label: ArrayLike, block: ArrayLike, parameters: GateParameters) -> Reason | None:
+    """Return why there are too few labels to judge any score by, None where there are enough."""
+    y = checked_labels(label)
+    codes = block_codes(block, len(y))
+    if min(y.sum(), (~y).sum()) < parameters.min_positives:
+        return "too_few_labels"
+    blocks = min(len(np.unique(codes[y])), len(np.unique(codes[~y])))
+    return "too_few_blocks" if blocks < parameters.min_blocks else None
+
+
+def unscored(label: ArrayLike, block: ArrayLike, reason: Reason) -> Skill:
+    """Return the skill of a score that could not be had, for a reason; its AUC is NaN."""
+    y = checked_labels(label)
+    codes = block_codes(block, len(y))
+    nothing = Interval(math.nan, math.nan, math.nan, int(codes.max()) + 1, 0)
+    return Skill(nothing, *_counts(y, codes), (), None, False, reason)
+
+
+def _counts(y: Bools, codes: Codes) -> tuple[int, int, int]:
+    return int(y.sum()), int((~y).sum()), len(np.unique(codes[y]))
+
+
+def _reason(own: Interval, best: Baseline | None, parameters: GateParameters) -> Reason:
     if own.value > parameters.leak_auc:
         return "suspected_leak"
     if not own.low > 0.5:

@@ -239,8 +239,7 @@ def test_head_never_rises_with_the_tide(case: tuple[Array, Mask], threshold: int
     streams = ((flow_accumulation(downstream, order) >= threshold) & ~np.isnan(z)) | sea
     connection = connection_level_m(z, sea)
     low, high = (
-        hand_at_tide(filled, downstream, order, streams, sea, connection, level)
-        for level in sorted((one, other))
+        hand_at_tide(filled, downstream, order, streams, sea, connection, level) for level in sorted((one, other))
     )
     assert np.array_equal(np.isnan(low), np.isnan(high))
     assert not (high > low).any()

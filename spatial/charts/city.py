@@ -1,4 +1,4 @@
-"""Every picture that Hexakota draws, from tables and rasters. Drawn without a display and with fixed metadata."""
+"""Maps and charts of a city: zones, cells, rasters, reports in time and space."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def time_chart(hours: Sequence[int], months: Sequence[tuple[str, int]], time_zon
     hours : 24 numbers.
     months : (YYYY-MM, number) in order.
     """
-    figure = _figure(11.0, 3.1)
+    figure = new_figure(11.0, 3.1)
     by_hour, by_month = figure.subplots(1, 2, width_ratios=(1.0, 1.25))
     by_hour.bar(range(24), hours, color=FLOOD_COLOUR, width=0.85)
     by_hour.set_xticks(range(0, 24, 3), [f"{hour:02d}" for hour in range(0, 24, 3)])
@@ -163,7 +163,7 @@ def time_chart(hours: Sequence[int], months: Sequence[tuple[str, int]], time_zon
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color=RIM_COLOUR, linewidth=0.6)
         axes.set_axisbelow(True)
-    return _png(figure)
+    return as_png(figure)
 
 
 def points_map(area: gpd.GeoSeries, roads: gpd.GeoDataFrame | None, points: Sequence[Points]) -> bytes:
@@ -171,18 +171,18 @@ def points_map(area: gpd.GeoSeries, roads: gpd.GeoDataFrame | None, points: Sequ
 
     Points farther outside the area than a tenth of its size are left out, and the legend says how many.
     """
-    figure = _figure(9.0, 6.6)
+    figure = new_figure(9.0, 6.6)
     axes = figure.add_subplot()
     if roads is not None and len(roads):
         roads.plot(ax=axes, color="#c4c4c4", linewidth=0.3, zorder=1)
-    _frame(axes, area)
+    frame_map(axes, area)
     _draw(axes, points)
-    return _png(figure)
+    return as_png(figure)
 
 
 def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points]) -> bytes:
     """Draw an elevation around an area with shaded relief, unknown pixels pink, and points on it; returns a PNG."""
-    figure = _figure(9.0, 6.6)
+    figure = new_figure(9.0, 6.6)
     axes = figure.add_subplot()
     rows, columns = raster.values.shape
     west, north, size = raster.transform.c, raster.transform.f, raster.pixel_size_m
@@ -193,59 +193,28 @@ def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points])
     image = axes.imshow(raster.values, extent=extent, cmap=colours, vmin=low, vmax=max(high, low + 1.0))
     relief = LightSource(315.0, 45.0).hillshade(raster.values, vert_exag=2.0, dx=size, dy=size)
     axes.imshow(relief, extent=extent, cmap="gray", alpha=0.35)
-    _frame(axes, area)
+    frame_map(axes, area)
     _draw(axes, points)
     bar = figure.colorbar(image, ax=axes, shrink=0.6, extend="both")
     bar.set_label("elevasi / elevation (m)", fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
-def water_map(path: Path, depth: Raster, roads: gpd.GeoSeries, title: str) -> None:
-    """Draw where the water of a scenario stands and the stretches of road that are under it, as a PNG.
-
-    Parameters
-    ----------
-    depth : metres, NaN in the sea and outside.
-    roads : stretches of road under water, in the raster's plane.
-    title : shown above the map; a synthetic city's says so.
-    """
-    figure = _figure(9.0, 7.6)
-    axes = figure.add_subplot()
-    axes.set_facecolor("#dfe7ee")
-    dry = np.where(np.isnan(depth.values), np.nan, 0.0)
-    rows, columns = dry.shape
-    west, north, size = depth.transform.c, depth.transform.f, depth.pixel_size_m
-    extent = (west, west + columns * size, north - rows * size, north)
-    axes.imshow(dry, extent=extent, cmap="Greys", vmin=-0.1, vmax=1.0, interpolation="nearest")
-    wet = np.where(depth.values > 0.05, depth.values, np.nan)
-    top = float(np.nanpercentile(wet, 98)) if np.isfinite(wet).any() else 1.0
-    image = axes.imshow(wet, extent=extent, cmap="Blues", vmin=0.0, vmax=max(top, 0.5), interpolation="nearest")
-    if len(roads):
-        roads.plot(ax=axes, color=LIGHTING_COLOUR, linewidth=0.9)
-        label = f"jalan tergenang / roads under water ({roads.length.sum() / 1000:.1f} km)"
-        axes.legend(handles=[Line2D([], [], color=LIGHTING_COLOUR, lw=1.2, label=label)], loc="lower right", fontsize=8)
-    axes.set_xlabel("")
-    axes.set_ylabel("")
-    axes.set_title(title, fontsize=12)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    figure.colorbar(image, ax=axes, shrink=0.6, extend="max", label="kedalaman air / water depth (m)")
-    figure.savefig(path, metadata={"Software": "Hexakota"})
-
-
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return a figure of so many inches, drawn without a display."""
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG with fixed metadata."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.05, metadata={"Software": "Hexakota"})
     return buffer.getvalue()
 
 
-def _frame(axes: Axes, area: gpd.GeoSeries) -> None:
+def frame_map(axes: Axes, area: gpd.GeoSeries) -> None:
     """Draw the area's outline and a scale bar, and show the area with a tenth of its size around it."""
     area.boundary.plot(ax=axes, color="black", linewidth=1.0, zorder=3)
     west, south, east, north = area.total_bounds

@@ -1,0 +1,41 @@
+"""Options of commands that have many, apart from what they call: `hexakota --help` must not load the analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+_QUESTION = (
+    click.option(
+        "--truth",
+        required=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Titik atau poligon kejadian / points or polygons of what happened.",
+    ),
+    click.option("--truth-layer", metavar="NAME", help="Lapisan berkas itu / layer of the file, where it has several."),
+    click.option("--layer", default="hexagons", show_default=True, help="hexagons, flood_zones, lighting_zones."),
+    click.option("--score", metavar="COLUMN", help="Kolom angka / number column  [flood_score; zones: score]"),
+    click.option("--version", metavar="ID", help="Versi / version  [yang disajikan / the served one]"),
+    click.option(
+        "--background",
+        default="hull+1",
+        show_default=True,
+        metavar="FILE|hull+KM",
+        help="Poligon asal sel latar / where the background comes from: a file, or the truth's hull and so many km.",
+    ),
+    click.option(
+        "--min-share",
+        type=click.FloatRange(0, 1),
+        help="Bagian sel yang tertutup poligon / share of a cell that polygons must cover  [0.1]",
+    ),
+)
+
+
+def question(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that make a `Question`."""
+    for option in reversed(_QUESTION):
+        command = option(command)
+    return command
