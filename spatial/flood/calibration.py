@@ -194,7 +194,7 @@ def flood_probability(
         probability[known] = expit(predict(x[known]))
     rivals = {name: np.where(np.isnan(v), -np.inf, v)[used] for name, v in baselines.items()}
     skill = skill_gate(ranking, told, of_block, rivals, parameters.gate())
-    drops = dict(zip(names, importance, strict=True))
+    drops = dict(zip(names, importance.tolist(), strict=True))
     return Calibration(
         probability,
         out_of_fold,
