@@ -108,7 +108,7 @@ def _table(found: Evaluated) -> Table:
     table.add_column(f"selang {percent}\ninterval", justify="right", no_wrap=True)
     table.add_column("selisih\ndiffers", justify="right", no_wrap=True)
     table.add_column(f"selang {percent}\ninterval", justify="right", no_wrap=True)
-    table.add_column("unggul\nbetter", justify="center", no_wrap=True)
+    table.add_column("baik\nbeats", justify="center")
     own = found.skill.auc
     table.add_row(escape(found.told["score"]), f"{own.value:.3f}", _bounds(own), "", "", "", style="bold")
     for row in found.skill.baselines:

@@ -175,9 +175,22 @@ def flood_probability(
     names, x, sign = _design(features, signs)
     y, blocks = np.asarray(label, dtype=np.float64), np.asarray(block)
     _check(x, y, blocks, baselines, parameters)
-    used = np.isfinite(y) & np.isfinite(x).any(axis=1)
-    if not used.any():
+    if not (np.isfinite(y) & np.isfinite(x).any(axis=1)).any():
         raise ContractError("no labelled cell has a known feature")
+    return _calibrated(names, x, sign, y, blocks, baselines, parameters)
+
+
+def _calibrated(
+    names: list[str],
+    x: Array,
+    sign: NDArray[np.int64],
+    y: Array,
+    blocks: NDArray[Any],
+    baselines: Mapping[str, Array],
+    parameters: CalibrationParameters,
+) -> Calibration:
+    known = np.isfinite(x).any(axis=1)
+    used = np.isfinite(y) & known
     told, of_block = y[used] == 1.0, blocks[used]
     empty = np.full(len(y), np.nan)
     reason = too_few(told, of_block, parameters.gate())
@@ -186,7 +199,6 @@ def flood_probability(
         refused = unscored(told, of_block, reason)
         return Calibration(empty, empty, refused, None, "none", float(told.mean()), kept, {}, (), parameters)
     fit = _Fit(x[used], sign, told, of_block, parameters)
-    known = np.isfinite(x).any(axis=1)
     probability, out_of_fold = empty.copy(), empty.copy()
     with threadpool_limits(limits=1):  # so small a fit waits for its threads, and one gives the same bytes anywhere
         out_of_fold[used], ranking, importance = fit.cross_validated()
@@ -194,7 +206,7 @@ def flood_probability(
         probability[known] = expit(predict(x[known]))
     rivals = {name: np.where(np.isnan(v), -np.inf, v)[used] for name, v in baselines.items()}
     skill = skill_gate(ranking, told, of_block, rivals, parameters.gate())
-    drops = dict(zip(names, importance, strict=True))
+    drops = dict(zip(names, importance.tolist(), strict=True))
     return Calibration(
         probability,
         out_of_fold,
