@@ -32,7 +32,8 @@ from spatial.flood.dem_error import (
     depression_frequency,
     false_frequency,
 )
-from spatial.flood.terrain import fill_depressions, sea_mask
+from spatial.flood.filling import fill_depressions
+from spatial.flood.terrain import sea_mask
 from spatial.sources.elevation import ElevationSource, read_elevation
 
 Array = NDArray[np.float64]
@@ -115,7 +116,7 @@ def sites_of(name: str, raster: Raster) -> list[Site]:
     """Return places at random, apart by two reaches: known, no sea, gentle, and no depression at the middle."""
     z = raster.values.astype(np.float64)
     sea = sea_mask(z, 0.0, 1.0, raster.pixel_size_m)
-    depth = np.where(sea, np.nan, fill_depressions(z, sea).filled - z)
+    depth = np.where(sea, np.nan, fill_depressions(z, sea) - z)
     half = int(np.ceil(HALF_M / raster.pixel_size_m)) + 2
     away = away_m((2 * half + 1, 2 * half + 1), raster.pixel_size_m)
     near, core = away <= REACH_M, away <= min(RADII_M)
@@ -145,14 +146,14 @@ def with_bowl(z: Array, pixel_size_m: float, radius_m: float, depth_m: float) ->
     """Cut a paraboloid whose middle lies `depth_m` below the lowest way out over the pixels that touch it."""
     away = away_m(z.shape, pixel_size_m)
     inside = away <= radius_m
-    spill = fill_depressions(z).filled[binary_dilation(inside, np.ones((3, 3))) & ~inside].min()
+    spill = fill_depressions(z)[binary_dilation(inside, np.ones((3, 3))) & ~inside].min()
     return np.where(inside, np.minimum(z, spill - depth_m * (1 - (away / radius_m) ** 2)), z)
 
 
 def depth_at_middle(z: Array) -> float:
     """Return the depth of the depression at the middle of a window, m."""
     middle = z.shape[0] // 2
-    return float((fill_depressions(z).filled - z)[middle, middle])
+    return float((fill_depressions(z) - z)[middle, middle])
 
 
 def planes_of(product: str) -> list[FalseFrequency]:
@@ -169,7 +170,7 @@ def cuts_of(product: str, planes: Sequence[FalseFrequency]) -> Cuts:
     for percent in SLOPES_PERCENT:
         plane = np.tile(np.arange(192) * pixel * percent / 100.0, (192, 1))
         surveys = [plane + correlated_error(plane.shape, pixel, parameters, rng) for _ in range(20)]
-        depths.append(np.quantile([(fill_depressions(s).filled - s)[48:144, 48:144] for s in surveys], 0.95))
+        depths.append(np.quantile([(fill_depressions(s) - s)[48:144, 48:144] for s in surveys], 0.95))
     return Cuts(tuple(plane.high for plane in planes), tuple(float(d) for d in depths))
 
 

@@ -43,7 +43,7 @@ class Edition:
             "notes": layer["notes"],
             "null_because": layer["null_because"],
             "rows": layer["rows"],
-        }
+        } | ({"skill": self.manifest.get("skill", {})} if name in ("hexagons", "flood_zones") else {})
 
     def extent(self, name: str) -> dict[str, Any]:
         """Return the extent of a collection as Features Part 1 has it."""

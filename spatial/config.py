@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spatial.errors import InputError
 from spatial.flood.burn import BurnParameters
+from spatial.flood.calibration import CalibrationParameters
 from spatial.flood.coast import TideParameters, tide_problem
 from spatial.flood.dem_error import PRODUCTS, DemErrorParameters
 from spatial.flood.evidence import EvidenceParameters
@@ -36,9 +37,20 @@ from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
 from spatial.sources.reports import ReportSource
 from spatial.sources.roads import RoadSource
+from spatial.sources.truth import TruthSource
 
 FILE_NAME = "city.toml"
-INPUTS = ("reports", "roads", "elevation", "lamps", "admin_areas", "waterways", "buildings", "facilities")
+INPUTS = (
+    "reports",
+    "roads",
+    "elevation",
+    "lamps",
+    "admin_areas",
+    "waterways",
+    "buildings",
+    "facilities",
+    "flood_labels",
+)
 _SHARES = (
     "runoff_share",
     "weight_evidence",
@@ -106,6 +118,7 @@ class Settings:
     waterways: tuple[ContextSource, ...] = ()
     buildings: tuple[ContextSource, ...] = ()
     facilities: tuple[ContextSource, ...] = ()
+    flood_labels: tuple[TruthSource, ...] = ()
     mirrors: Mirrors = field(default_factory=Mirrors)
     fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
@@ -117,6 +130,7 @@ class Settings:
     gfi: GfiParameters = field(default_factory=GfiParameters)
     susceptibility: SusceptibilityParameters = field(default_factory=SusceptibilityParameters)
     evidence: EvidenceParameters = field(default_factory=EvidenceParameters)
+    calibration: CalibrationParameters = field(default_factory=CalibrationParameters)
     flood_zones: FloodZoneParameters = field(default_factory=FloodZoneParameters)
     scenario: ScenarioParameters = field(default_factory=ScenarioParameters)
     lighting: OutageParameters = field(default_factory=OutageParameters)
@@ -161,7 +175,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "flood_zones", "scenario", "lighting",
+        "calibration", "flood_zones", "scenario", "lighting",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide

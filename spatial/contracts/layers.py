@@ -107,6 +107,7 @@ HEXAGONS = Layer(
         share("flood_evidence_low", "Bukti banjir (batas bawah)", "Flood evidence (low)"),
         share("flood_evidence_high", "Bukti banjir (batas atas)", "Flood evidence (high)"),
         share("flood_score", "Skor banjir", "Flood score"),
+        share("flood_probability", "Peluang banjir seperti yang dicatat", "Probability of a flood as recorded"),
         text("flood_class", "Kelas banjir", "Flood class", values=CLASSES),
         share("lighting_score", "Skor PJU", "Lighting score"),
         text("lighting_class", "Kelas PJU", "Lighting class", values=CLASSES),

@@ -48,8 +48,8 @@ FEATURE_SIGNS: Mapping[str, Sign] = {
     "twi_mean": 1,
     "depression_depth_max_m": 1,
     "depression_frequency": 1,
-    "drainage_distance_m": -1,
-    "geomorphic_flood_index": 1,
+    "gfi_mean": 1,
+    "flood_susceptibility": 1,
     "flood_evidence": 1,
 }
 """Which way the known features work: 1 where more of it means more flooding, -1 where less. 0 would leave it open."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -33,6 +34,7 @@ from spatial.pipeline.cells import (
 from spatial.pipeline.context import context_layers, exposed, standing_per_cell
 from spatial.pipeline.ground import add_ground, study_ground
 from spatial.pipeline.inputs import Inputs
+from spatial.pipeline.judgement import judge
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
 from spatial.zones import classify
@@ -47,6 +49,7 @@ class Result:
     members: pd.DataFrame
     evidence: Evidence | None
     facts: dict[str, float | int | str | None] = field(default_factory=dict)
+    skill: dict[str, Any] = field(default_factory=dict)
 
 
 def analyse_city(
@@ -80,6 +83,8 @@ def analyse_city(
     parts = score_parts(terrain_parts, None if evidence is None or few else evidence.value, settings.susceptibility)
     score = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0) if parts else np.full(n, np.nan)
     cells["flood_score"], cells["flood_class"] = score, classify(score, settings.flood_zones.class_breaks)
+    probability, skill = judge(cells, inputs, settings)
+    cells["flood_probability"] = np.nan if probability is None else probability
     seeds = incident_seeds(
         incidents[["x", "y"]].to_numpy(float), incidents["cell"].to_numpy(np.int64), n, settings.flood_zones
     )
@@ -111,7 +116,9 @@ def analyse_city(
         **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
     rasters = {} if ground is None else ground.rasters()
-    return Result(layers, rasters, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)
+    return Result(
+        layers, rasters, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts, skill
+    )
 
 
 def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:

@@ -31,6 +31,7 @@ class Known:
     road_classes: bool
     lit: bool
     lamps: bool
+    labels: bool
     kelurahan: bool
     kecamatan: bool
     buildings: bool
@@ -83,6 +84,22 @@ _RULES: tuple[Rule, ...] = (
         ),
     ),
     (("spills_into",), lambda k: True, text("airnya keluar dari wilayah", "its water leaves")),
+    (
+        ("flood_probability",),
+        lambda k: not k.labels,
+        text(
+            "kota ini tidak menyebut banjir yang pernah terjadi ([[flood_labels]])",
+            "the city names no past flood ([[flood_labels]])",
+        ),
+    ),
+    (
+        ("flood_probability",),
+        lambda k: True,
+        text(
+            "terlalu sedikit banjir yang tercatat, atau sel tanpa medan dan laporan",
+            "too few floods are recorded, or the cell has neither terrain nor reports",
+        ),
+    ),
     (
         ("silence",),
         lambda k: True,
@@ -226,8 +243,9 @@ def reason(column: str, known: Known) -> Text | None:
     return None
 
 
-def left_out(known: Known, facts: Mapping[str, Any]) -> list[dict[str, str]]:
+def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what the run had to do without, one bilingual sentence each, with a stable code."""
+    score = skill.get("flood_score", {"calibrated": False, "reason_id": "", "reason_en": ""})
     edge = float(facts.get("catchment_touches_edge_share", 0.0))
     rows: list[tuple[bool, str, str, str]] = [
         (
@@ -300,7 +318,13 @@ def left_out(known: Known, facts: Mapping[str, Any]) -> list[dict[str, str]]:
             "of the elevation: HAND and flow accumulation may be wrong there.",
         ),
         (
-            known.elevation or known.reports,
+            known.labels and not score["calibrated"],
+            "not_calibrated",
+            f"Skor banjir, dinilai terhadap banjir yang pernah terjadi: {score['reason_id'] or 'tak bisa dinilai'}.",
+            f"The flood score, judged by a past flood: {score['reason_en'] or 'it could not be judged'}.",
+        ),
+        (
+            not known.labels and (known.elevation or known.reports),
             "not_calibrated",
             "Skor banjir belum dikalibrasi: belum dinilai terhadap banjir yang pernah terjadi di kota ini.",
             "The flood score is not calibrated: it has not been scored against a past flood of this city.",

@@ -33,6 +33,7 @@ from spatial.sources.reports import ReportTable, quarantine_swapped, read_report
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import load_taxonomy
 from spatial.sources.tiles import input_files
+from spatial.sources.truth import TruthSource, read_truth
 
 MAX_CELLS = 2_000_000
 
@@ -48,6 +49,7 @@ class Inputs:
     elevation, elevation_facts : the merged raster in the UTM zone and what is known of it, or None.
     lamps : points in CRS84, or None.
     admin : kelurahan and kecamatan polygons by level, CRS84.
+    truth : places and areas of past floods by source, CRS84.
     context : `waterways`, `buildings`, `facilities` that the city names, CRS84.
     area : polygon or multipolygon, CRS84; `area_basis` is file, bbox or hull.
     grid : the city's cells.
@@ -60,6 +62,7 @@ class Inputs:
     elevation_facts: ElevationFacts | None
     lamps: gpd.GeoDataFrame | None
     admin: Mapping[str, gpd.GeoDataFrame]
+    truth: tuple[tuple[TruthSource, gpd.GeoSeries], ...]
     context: Mapping[str, gpd.GeoDataFrame]
     area: BaseGeometry
     area_basis: str
@@ -88,6 +91,7 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     lamps = without_repeats(lamps, "lamps", "lamp_id", last_wins=False)
     admin = without_repeats(admin, "areas", "area_id", last_wins=False)
     all_roads = _joined([t.roads for t in roads.values()], "road_id")
+    truth = {n: (s, read_truth(s.path, s.layer)) for n, s in _named(settings, "flood_labels")}
     area, basis = _area(settings, reports, all_roads)
     crs = _utm(settings, area)
     grid = _grid(settings, area, crs)
@@ -105,6 +109,9 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     read += [_Read("admin_areas", n, t.rows_in, len(t.areas), t.quarantine) for n, t in admin.items()]
     for table, sources in context.items():
         read += [_Read(table, n, t.rows_in, t.rows_used, t.quarantine) for n, t in sources.items()]
+    read += [
+        _Read("flood_labels", n, t.rows_in, len(t.shapes), None, t.without_geometry) for n, (_, t) in truth.items()
+    ]
     joined = {table: _joined([t.features for t in sources.values()], "id") for table, sources in context.items()}
     return Inputs(
         reports,
@@ -113,6 +120,7 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
         facts,
         _joined([t.lamps for t in lamps.values()], "lamp_id"),
         _by_level([t.areas for t in admin.values()]),
+        tuple((source, table.shapes) for source, table in truth.values()),
         {table: features for table, features in joined.items() if features is not None},
         area,
         basis,

@@ -94,6 +94,7 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
         road_classes=roads is not None and bool(roads["highway"].notna().any()),
         lit=roads is not None and bool(roads["lit"].notna().any()),
         lamps=plane.lamps is not None,
+        labels=bool(inputs.truth),
         kelurahan="kelurahan" in inputs.admin,
         kecamatan="kecamatan" in inputs.admin,
         buildings="buildings" in inputs.context,
@@ -125,8 +126,9 @@ def build_manifest(
         "packages": {name: installed(name) for name in PACKAGES},
         "reports": _accounting(inputs, placed, upserts),
         "facts": dict(result.facts),
+        "skill": result.skill,
         "layers": {layer.name: _layer(layer, table, known) for layer, table in result.layers.items()},
-        "left_out": left_out(known, result.facts),
+        "left_out": left_out(known, result.facts, result.skill),
     }
 
 

@@ -122,6 +122,7 @@ def _quality(settings: Settings, inputs: Inputs, work: Work) -> Quality:
     )
     roads = check_roads(work.plane, grid)
     elevation = check_elevation(inputs.elevation, inputs.elevation_facts, grid, settings.terrain.sea_level_m)
+    gaps = left_out(work.known, work.result.facts, work.result.skill)
     return Quality(
         name=settings.city.name,
         synthetic=settings.city.synthetic,
@@ -136,9 +137,7 @@ def _quality(settings: Settings, inputs: Inputs, work: Work) -> Quality:
         roads=roads,
         lamps=None if work.plane.lamps is None else len(work.plane.lamps),
         elevation=elevation,
-        left_out=tuple(
-            Finding("note", row["code"], row["id"], row["en"]) for row in left_out(work.known, work.result.facts)
-        ),
+        left_out=tuple(Finding("note", row["code"], row["id"], row["en"]) for row in gaps),
         costs=tuple(_costs(work)),
         results=tuple((layer.name, len(table)) for layer, table in work.result.layers.items()),
         findings=findings(files, reports, roads, elevation),

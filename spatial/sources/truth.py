@@ -11,6 +11,24 @@ import shapely
 from spatial.errors import InputError
 from spatial.sources.vectors import read_vectors
 
+
+@dataclass(frozen=True, slots=True)
+class TruthSource:
+    """One file of places or areas that a past flood is known to have reached: table `[[flood_labels]]`.
+
+    Attributes
+    ----------
+    path, layer : as of `read_truth`.
+    looked_for : boundary file of the ground in which floods were looked for: what else lies in it counts as dry. The
+        places' convex hull with `buffer_m` around it by default.
+    """
+
+    path: Path
+    layer: str | None = None
+    looked_for: Path | None = None
+    buffer_m: float = 1000.0
+
+
 _POINTS, _AREAS = ("Point", "MultiPoint"), ("Polygon", "MultiPolygon")
 
 
