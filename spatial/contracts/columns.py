@@ -45,3 +45,6 @@ EXPLANATION = (
     text("explanation_id", "Penjelasan", "Explanation (Indonesian)"),
     text("explanation_en", "Penjelasan (Inggris)", "Explanation (English)"),
 )
+RAIN_TO_FILL = number(
+    "rain_to_fill_mm", "Hujan pengisi cekungan terdalam", "Rain to fill the deepest depression", "mm", minimum=0.0
+)

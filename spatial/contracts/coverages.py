@@ -6,6 +6,7 @@ from spatial.contracts.model import Coverage
 
 COVERAGES: tuple[Coverage, ...] = (
     Coverage("elevation", "Elevasi", "Elevation", "m"),
+    Coverage("elevation_cut", "Elevasi dengan saluran terpotong", "Elevation with waterways cut in", "m"),
     Coverage("hand", "Tinggi di atas saluran terdekat (HAND)", "Height above nearest drainage (HAND)", "m", 0.0),
     Coverage("twi", "Indeks kebasahan topografi (TWI)", "Topographic wetness index (TWI)", "ln(m)"),
     Coverage("gfi", "Indeks banjir geomorfik (GFI, metode BNPB)", "Geomorphic flood index (GFI, BNPB's method)"),

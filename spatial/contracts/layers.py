@@ -100,7 +100,11 @@ HEXAGONS = Layer(
         length_m("depression_depth_max_m", "Kedalaman cekungan", "Deepest depression"),
         share("depression_frequency", "Kekerapan cekungan", "Depression frequency"),
         number(
-            "rain_to_fill_mm", "Hujan pengisi cekungan pertama", "Rain to fill the first depression", "mm", minimum=0.0
+            "rain_to_fill_mm",
+            "Hujan pengisi cekungan terdalam",
+            "Rain to fill the deepest depression",
+            "mm",
+            minimum=0.0,
         ),
         share("flood_susceptibility", "Kerentanan banjir", "Flood susceptibility"),
         share("flood_evidence", "Bukti banjir", "Flood evidence"),
@@ -175,7 +179,11 @@ FLOOD_ZONES = Layer(
         length_m("depression_depth_max_m", "Kedalaman cekungan", "Deepest depression"),
         share("depression_frequency", "Kekerapan cekungan", "Depression frequency"),
         number(
-            "rain_to_fill_mm", "Hujan pengisi cekungan pertama", "Rain to fill the first depression", "mm", minimum=0.0
+            "rain_to_fill_mm",
+            "Hujan pengisi cekungan terdalam",
+            "Rain to fill the deepest depression",
+            "mm",
+            minimum=0.0,
         ),
     ),
 )

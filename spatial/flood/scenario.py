@@ -55,6 +55,7 @@ class Water:
 
 def flood_scenario(
     elevation: Floats,
+    cut: Floats,
     sea: Mask,
     pixel_size_m: float,
     rain_mm: float,
@@ -66,6 +67,7 @@ def flood_scenario(
     Parameters
     ----------
     elevation : (rows, columns) float32 or float64, metres, NaN outside.
+    cut : the same with waterways, culverts and bridges cut in, or the same.
     sea : (rows, columns) bool. pixel_size_m : side of a square pixel.
     rain_mm : depth of the storm on all land.
     level_m : level of the sea above the elevation's datum, metres; None for no tide.
@@ -81,7 +83,7 @@ def flood_scenario(
         raise ContractError("a tide needs the sea: the elevation holds none")
     flooded = None if level_m is None else inundation(elevation, sea, level_m)
     tide = np.zeros_like(sea) if flooded is None else flooded.flooded
-    depressions = find_depressions(elevation, pixel_size_m, sea | tide)
+    depressions = find_depressions(cut, pixel_size_m, sea | tide)
     ponding = pond(depressions, rain_mm * parameters.runoff_share)
     depth = ponding.depth_m if flooded is None else np.fmax(ponding.depth_m, flooded.depth_m)
     return Water(np.where(sea, np.nan, depth), tide, depressions, ponding)

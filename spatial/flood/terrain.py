@@ -75,7 +75,7 @@ class Terrain:
     @property
     def depression_depth(self) -> Floats:
         """`filled - elevation`, metres, never negative; computed at each call."""
-        return np.asarray(self.filled - self.elevation)
+        return np.maximum(self.filled - self.elevation, 0.0)
 
     @property
     def upstream_area_km2(self) -> Array:
@@ -83,13 +83,17 @@ class Terrain:
         return upstream_area_km2(self.accumulation, np.isfinite(self.elevation), self.pixel_size_m)
 
 
-def analyse(elevation: Floats, pixel_size_m: float, parameters: TerrainParameters) -> Terrain:
+def analyse(
+    elevation: Floats, pixel_size_m: float, parameters: TerrainParameters, cut: Floats | None = None
+) -> Terrain:
     """Compute everything that the flood analysis needs of a DEM.
 
     Parameters
     ----------
     elevation : (rows, columns) float32 or float64, metres, NaN outside. float32 takes half the memory.
     pixel_size_m : side of a square pixel, metres.
+    cut : the elevation with waterways, culverts and bridges cut in (`burn`), nowhere above it. It leads the flow; sea,
+        slope and every height are those of the elevation, so that a trench is neither sea nor the level of its stream.
 
     Raises
     ------
@@ -103,13 +107,15 @@ def analyse(elevation: Floats, pixel_size_m: float, parameters: TerrainParameter
     """
     z = checked_elevation(elevation)
     sea = sea_mask(z, parameters.sea_level_m, parameters.sea_min_area_km2, pixel_size_m)
-    filled = fill_depressions(z, sea)
+    filled = fill_depressions(z if cut is None else checked_elevation(cut), sea)
     downstream = flow_direction(filled, sea)
     steepness = slope_deg(z, pixel_size_m)
     wetness = twi(specific_area(filled, downstream, sea, pixel_size_m), steepness, parameters.slope_floor_deg)
     order = flow_order(filled, downstream)
     accumulation = flow_accumulation(downstream, order)
     streams = _streams(z, accumulation, pixel_size_m, parameters.stream_threshold_km2, sea)
+    height = filled if cut is None else np.maximum(filled, z)
+    above = hand(height, downstream, order, streams, sea, parameters.sea_level_m)
     return Terrain(
         elevation=z,
         filled=filled,
@@ -121,7 +127,7 @@ def analyse(elevation: Floats, pixel_size_m: float, parameters: TerrainParameter
         accumulation=accumulation,
         slope_deg=steepness,
         twi=wetness,
-        hand=hand(filled, downstream, order, streams, sea, parameters.sea_level_m),
+        hand=above if cut is None else np.maximum(above, 0.0),
         pixel_size_m=pixel_size_m,
     )
 

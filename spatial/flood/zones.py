@@ -182,6 +182,12 @@ def _row(
         "hand_min_m": cells["hand_min_m"].min(),
         "depression_depth_max_m": cells["depression_depth_max_m"].max(),
         "depression_frequency": cells["depression_frequency"].max(),
-        "rain_to_fill_mm": cells["rain_to_fill_mm"].min(),
+        "rain_to_fill_mm": _of_deepest(cells),
         "geometry": as_multipolygon(shapely.union_all(cells.geometry.to_numpy())),
     }
+
+
+def _of_deepest(cells: gpd.GeoDataFrame) -> float:
+    """Return the rain that fills the deepest depression of the cells, NaN where they hold none that is deep enough."""
+    deep = cells.dropna(subset="rain_to_fill_mm")
+    return float(deep["rain_to_fill_mm"].loc[deep["depression_depth_max_m"].idxmax()]) if len(deep) else float("nan")

@@ -8,6 +8,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from spatial.config import Settings
@@ -19,6 +20,7 @@ from spatial.flood.gfi import disagreement, first_stream_gfi, flow_path_gfi
 from spatial.flood.susceptibility import memberships
 from spatial.flood.terrain import Terrain, analyse
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
+from spatial.pipeline.hollows import tops
 from spatial.pipeline.inputs import Inputs
 
 Array = NDArray[np.float64]
@@ -51,11 +53,11 @@ class Ground:
     gfi : BNPB's twin, over the first stream.
     frequency : how often a hollow survives the elevation's error, 0–1; None where that error is not known.
     depressions : those of the elevation, with the rain that fills them.
-    burnt_pixels : pixels that were lowered for waterways, culverts and bridges.
+    cut : the elevation with waterways, culverts and bridges cut in, which leads the flow; None where nothing was cut.
     """
 
     elevation: Raster
-    burnt_pixels: int
+    cut: Array | None
     terrain: Terrain
     cell: NDArray[np.int32]
     parts: Mapping[str, Array]
@@ -86,6 +88,8 @@ class Ground:
             "rain_to_fill": rain_to_fill_raster_mm(self.depressions),
             "flood_susceptibility": self.susceptibility,
         }
+        if self.cut is not None:
+            values["elevation_cut"] = self.cut
         if self.frequency is not None:
             values["depression_frequency"] = self.frequency
         transform, crs = self.elevation.transform, self.elevation.crs
@@ -96,31 +100,32 @@ def study_ground(inputs: Inputs, settings: Settings, progress: Progress) -> Grou
     """Return the ground of a city, None without elevation."""
     if inputs.elevation is None:
         return None
-    raster, burnt = _burnt(inputs.elevation, inputs, settings)
-    terrain = analyse(raster.values, raster.pixel_size_m, settings.terrain)
-    surface = np.where(terrain.sea, settings.terrain.sea_level_m, terrain.filled)
+    raster = inputs.elevation
+    cut = _cut(raster, inputs, settings)
+    terrain = analyse(raster.values, raster.pixel_size_m, settings.terrain, cut)
+    surface = np.where(terrain.sea, settings.terrain.sea_level_m, np.fmax(terrain.filled, terrain.elevation))
     error = settings.dem_error.error()
     height = flow_path_gfi(terrain, surface, settings.gfi)
     sigma_m = 0.0 if error is None else error.sigma_m
     return Ground(
         elevation=raster,
-        burnt_pixels=burnt,
+        cut=cut,
         terrain=terrain,
         cell=raster_cells(raster, inputs.grid.polygons),
         parts=memberships(terrain, height, raster.pixel_size_m, sigma_m, settings.susceptibility),
         gfi=first_stream_gfi(terrain, surface, settings.gfi),
-        depressions=find_depressions(terrain.elevation, raster.pixel_size_m, terrain.sea),
+        depressions=find_depressions(terrain.elevation if cut is None else cut, raster.pixel_size_m, terrain.sea),
         frequency=None if error is None else _frequency(terrain, raster.pixel_size_m, settings, progress),
     )
 
 
-def _burnt(raster: Raster, inputs: Inputs, settings: Settings) -> tuple[Raster, int]:
-    """Return the elevation with the mapped waterways cut in, where the city asks for it, and how many pixels changed.
+def _cut(raster: Raster, inputs: Inputs, settings: Settings) -> Array | None:
+    """Return the elevation with the mapped waterways cut in, None where the city does not ask for it or maps none.
 
     Waterways of kind `culvert` or `tunnel` are culverts, those of kind `bridge` decks.
     """
     if "waterways" not in inputs.context or not (settings.burn.burn_waterways or settings.burn.burn_culverts):
-        return raster, 0
+        return None
     table = inputs.context["waterways"]
     lines = to_plane(table.geometry.to_numpy(), raster.crs)
     kind = table["kind"].fillna("").str.lower().to_numpy(dtype=object)
@@ -129,8 +134,7 @@ def _burnt(raster: Raster, inputs: Inputs, settings: Settings) -> tuple[Raster, 
         [path for line in lines[chosen] for path in line_pixels(line, raster.transform, raster.values.shape)]
         for chosen in (~(culvert | bridge), culvert, bridge)
     )
-    cut = burn(raster.values, waterways, culverts, bridges, settings.burn)
-    return Raster(cut.elevation, raster.transform, raster.crs), int(cut.changed.sum())
+    return burn(raster.values, waterways, culverts, bridges, settings.burn).elevation
 
 
 def _frequency(terrain: Terrain, pixel_size_m: float, settings: Settings, progress: Progress) -> NDArray[np.float32]:
@@ -143,7 +147,7 @@ def add_ground(
 ) -> dict[str, Array] | None:
     """Add the terrain's columns to the cells, its shares to `facts`; return the susceptibility's parts per cell.
 
-    `least_depth_m`: depressions shallower than this do not count towards the rain that fills a cell's first.
+    `least_depth_m`: depressions shallower than this have no rain that fills them.
     """
     for name in COLUMNS:
         cells[name] = np.nan
@@ -161,8 +165,7 @@ def add_ground(
     ):
         cells[column] = zonal(values, land, n)["mean"]
     cells["depression_depth_max_m"] = zonal(terrain.depression_depth, land, n)["maximum"]
-    rain = np.where(terrain.depression_depth >= least_depth_m, rain_to_fill_raster_mm(ground.depressions), np.nan)
-    cells["rain_to_fill_mm"] = zonal(rain, land, n)["minimum"]
+    cells["rain_to_fill_mm"] = _rain_to_fill_mm(ground, least_depth_m, n)
     if ground.frequency is not None:
         cells["depression_frequency"] = zonal(ground.frequency, land, n)["maximum"]
     parts = {name: zonal(values, land, n)["mean"].to_numpy() for name, values in ground.parts.items()}
@@ -174,6 +177,18 @@ def add_ground(
     return parts
 
 
+def _rain_to_fill_mm(ground: Ground, least_depth_m: float, n: int) -> Array:
+    """Return the rain that fills the pond of each cell's deepest hollow; NaN where none is deep enough."""
+    depth, land = ground.terrain.depression_depth, ground.land
+    pond = tops(ground.depressions)[ground.depressions.depression]
+    inside = (land >= 0) & (ground.depressions.depression >= 0) & (depth >= least_depth_m)
+    table = pd.DataFrame({"cell": land[inside], "depth": depth[inside], "pond": pond[inside]})
+    deepest = table.sort_values(["cell", "depth", "pond"], ascending=[True, False, True]).drop_duplicates("cell")
+    rain = np.full(n, np.nan)
+    rain[deepest["cell"]] = ground.depressions.rain_to_fill_mm[deepest["pond"]]
+    return rain
+
+
 def _shares(ground: Ground) -> Facts:
     """Return shares over the land pixels of the city's cells."""
     terrain, inside = ground.terrain, ground.cell >= 0
@@ -182,6 +197,6 @@ def _shares(ground: Ground) -> Facts:
     return {
         "sea_share_of_cells": float((terrain.sea & inside).sum() / max(int(inside.sum()), 1)),
         "catchment_touches_edge_share": float((terrain.edge_fed & land).sum() / total),
-        "burnt_pixels": ground.burnt_pixels,
+        "cut_pixels": 0 if ground.cut is None else int((ground.cut < terrain.elevation).sum()),
         "hand_unknown_share": float((~np.isfinite(terrain.hand) & land).sum() / total),
     }

@@ -80,7 +80,11 @@ def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Pr
         if level_m is not None and not sea.any():
             raise InputError(settings.file, "tide", "the elevation holds no sea", "leave --tide-m out")
         progress.stage("water", "Mengalirkan hujan dan pasang / letting rain and tide run")
-        water = flood_scenario(raster.values, sea, raster.pixel_size_m, storm.rain_mm, level_m, settings.scenario)
+        cut = "elevation_cut" if "elevation_cut" in version.manifest["rasters"] else "elevation"
+        surface = read_raster(version.path, cut).values
+        water = flood_scenario(
+            raster.values, surface, sea, raster.pixel_size_m, storm.rain_mm, level_m, settings.scenario
+        )
         layers, stretches = _layers(version, raster, sea, water, settings)
         progress.stage("write", "Menulis versi / writing the version")
         told = _told(storm, level_m, version, settings, water, layers)
