@@ -7,6 +7,7 @@ from spatial.contracts.columns import (
     EXPLANATION,
     KECAMATAN,
     KELURAHAN,
+    RAIN_TO_FILL,
     count,
     length_m,
     number,
@@ -99,13 +100,7 @@ HEXAGONS = Layer(
         share("edge_fed_share", "Bagian dengan hulu terpotong", "Share with a catchment cut by the data's edge"),
         length_m("depression_depth_max_m", "Kedalaman cekungan", "Deepest depression"),
         share("depression_frequency", "Kekerapan cekungan", "Depression frequency"),
-        number(
-            "rain_to_fill_mm",
-            "Hujan pengisi cekungan terdalam",
-            "Rain to fill the deepest depression",
-            "mm",
-            minimum=0.0,
-        ),
+        RAIN_TO_FILL,
         share("flood_susceptibility", "Kerentanan banjir", "Flood susceptibility"),
         share("flood_evidence", "Bukti banjir", "Flood evidence"),
         share("flood_evidence_low", "Bukti banjir (batas bawah)", "Flood evidence (low)"),
@@ -178,13 +173,7 @@ FLOOD_ZONES = Layer(
         length_m("hand_min_m", "HAND terendah", "Lowest HAND"),
         length_m("depression_depth_max_m", "Kedalaman cekungan", "Deepest depression"),
         share("depression_frequency", "Kekerapan cekungan", "Depression frequency"),
-        number(
-            "rain_to_fill_mm",
-            "Hujan pengisi cekungan terdalam",
-            "Rain to fill the deepest depression",
-            "mm",
-            minimum=0.0,
-        ),
+        RAIN_TO_FILL,
     ),
 )
 
