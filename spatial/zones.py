@@ -26,10 +26,15 @@ Members = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A zone's lasting id and what happened to it since the previous version (one of contracts.CHANGES)."""
+    """A zone's lasting id and what happened to it since the previous version (one of contracts.CHANGES).
+
+    `gained`, `lost`: members that it has more and less than under this id before; all are gained in a new zone.
+    """
 
     zone_id: str
     change: str
+    gained: int
+    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,24 @@ def identify(zone_type: str, zones: Sequence[Members], previous: pd.DataFrame, v
         if i not in inherited and zone not in inherited.values():
             inherited[i] = zone
     return [
-        Identity(
-            inherited.get(i) or founded_id(zone_type, version, members),
-            _change(members, shared[i], claims, old.get(inherited.get(i, ""))),
-        )
+        _identity(inherited.get(i), founded_id(zone_type, version, members), members, shared[i], claims, old)
         for i, members in enumerate(zones)
     ]
+
+
+def _identity(
+    kept: str | None,
+    founded: str,
+    members: Members,
+    shared: Counter[str],
+    claims: Counter[str],
+    old: Mapping[str, Members],
+) -> Identity:
+    before = old.get(kept) if kept is not None else None
+    then = before or frozenset()
+    return Identity(
+        kept or founded, _change(members, shared, claims, before), len(members - then), len(then - members)
+    )
 
 
 def _change(members: Members, shared: Counter[str], claims: Counter[str], before: Members | None) -> str:

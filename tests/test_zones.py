@@ -49,6 +49,12 @@ def test_what_happens_to_zones() -> None:
     assert names(["xy"], {"Z": "abc"}) == [(founded_id("flood", "v2", frozenset("xy")), "new")]
 
 
+def test_members_gained_and_lost_by_hand() -> None:
+    zones = [frozenset("bcdef"), frozenset("xy")]
+    found = identify("flood", zones, previous({"Z": "abc"}), "v2")
+    assert [(i.gained, i.lost) for i in found] == [(3, 1), (2, 0)]
+
+
 def test_a_tie_goes_to_the_lowest_old_id() -> None:
     assert names(["abxy"], {"Y": "ab", "Z": "xy"}) == [("Y", "merged")]
 

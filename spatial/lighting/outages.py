@@ -204,6 +204,8 @@ def _row(
         "last_report": incidents["requested_datetime"].max(),
         "trend": monthly_trend(incidents["requested_datetime"], as_of),
         "change": identity.change,
+        "members_gained": identity.gained,
+        "members_lost": identity.lost,
         "explanation_parts": parts_json(parts, score),
         "explanation_id": text_id,
         "explanation_en": text_en,

@@ -106,6 +106,10 @@ def analyse_city(
     roads = _roads_layer(plane, cells, labels, floods, outages, grid, terrain_parts is not None)
     outages = outages.set_crs(grid.crs).to_crs("EPSG:4326")
     floods, outages = (pd.concat([zones, exposed(inputs, zones)], axis=1) for zones in (floods, outages))
+    if plane.roads is not None:
+        for zones, column in ((floods, "flood_zone_ids"), (outages, "lighting_zone_ids")):
+            roads_of_zone = roads[column].dropna().str.split(",").explode().value_counts()
+            zones["roads_touched"] = zones["zone_id"].map(roads_of_zone).fillna(0).astype("int64")
     zones = {"flood": floods, "lighting": outages}
     layers = {
         REPORTS: _only(placed.reports, REPORTS),

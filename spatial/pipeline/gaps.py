@@ -160,7 +160,7 @@ _RULES: tuple[Rule, ...] = (
         lambda k: True,
         text("tidak ada beda antarsel untuk diuji", "the map does not vary enough to be tested"),
     ),
-    (("report_rate",), lambda k: not k.roads, _NO_ROADS),
+    (("report_rate", "roads_touched"), lambda k: not k.roads, _NO_ROADS),
     (("report_rate",), lambda k: True, text("sel tanpa jalan", "the cell has no road")),
     (
         ("road_length_m", "road_length_major_m", "lit_road_length_m", "road_id", "road_distance_m"),

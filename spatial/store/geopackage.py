@@ -23,7 +23,7 @@ from spatial.errors import NotFoundError
 from spatial.store.styles import qml
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
-NOT_HASHED = ("version", "change")
+NOT_HASHED = ("version", "change", "members_gained", "members_lost")
 _ARROW: Mapping[Kind, pa.DataType] = {
     "string": pa.string(),
     "json": pa.string(),
