@@ -99,9 +99,7 @@ def _identity(
 ) -> Identity:
     before = old.get(kept) if kept is not None else None
     then = before or frozenset()
-    return Identity(
-        kept or founded, _change(members, shared, claims, before), len(members - then), len(then - members)
-    )
+    return Identity(kept or founded, _change(members, shared, claims, before), len(members - then), len(then - members))
 
 
 def _change(members: Members, shared: Counter[str], claims: Counter[str], before: Members | None) -> str:

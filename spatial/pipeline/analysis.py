@@ -32,7 +32,7 @@ from spatial.pipeline.cells import (
     recent_floods,
 )
 from spatial.pipeline.context import context_layers, exposed, standing_per_cell
-from spatial.pipeline.ground import add_ground, study_ground
+from spatial.pipeline.ground import add_ground, false_hollows, study_ground
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.judgement import judge
 from spatial.pipeline.plane import Plane
@@ -76,6 +76,7 @@ def analyse_city(
     progress.stage("terrain", "Menghitung medan / computing terrain")
     ground = study_ground(inputs, settings, progress)
     terrain_parts = add_ground(cells, ground, settings.dem_error.min_depth_m, facts)
+    facts |= {} if ground is None else false_hollows(ground, settings.dem_error)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
     incidents = recent_floods(placed, settings)

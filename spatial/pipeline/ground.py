@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from spatial.config import Settings
 from spatial.contracts import Progress, Raster
 from spatial.flood.burn import burn, line_pixels
-from spatial.flood.dem_error import depression_frequency
+from spatial.flood.dem_error import DemErrorParameters, depression_frequency, false_frequency
 from spatial.flood.depressions import Depressions, find_depressions, rain_to_fill_raster_mm
 from spatial.flood.gfi import disagreement, first_stream_gfi, flow_path_gfi
 from spatial.flood.susceptibility import memberships
 from spatial.flood.terrain import Terrain, analyse
+from spatial.flood.wetness import slope_deg
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
 from spatial.pipeline.hollows import tops
 from spatial.pipeline.inputs import Inputs
@@ -175,6 +176,31 @@ def add_ground(
     )
     facts.update(_shares(ground))
     return parts
+
+
+def false_hollows(ground: Ground, parameters: DemErrorParameters) -> Facts:
+    """Return how often the error alone makes a hollow on ground without any, of the city's median slope.
+
+    The slope is that of blocks of ten pixels' side: a DEM's slope from pixel to pixel is mostly its error.
+    """
+    size, side = ground.elevation.pixel_size_m, 10
+    rows, columns = (n // side * side for n in ground.land.shape)
+    if ground.frequency is None or min(rows, columns) < 3 * side:
+        return {}
+    height = ground.elevation.values[:rows, :columns].astype(np.float64)
+    inside = (ground.land[:rows, :columns] >= 0) & np.isfinite(height)
+    blocks = (rows // side, side, columns // side, side)
+    number = inside.reshape(blocks).sum(axis=(1, 3))
+    mean = np.where(inside, height, 0.0).reshape(blocks).sum(axis=(1, 3)) / np.where(number > 0, number, np.nan)
+    slope = float(np.median(slopes)) if (slopes := slope_deg(mean, size * side)[number > 0]).size else np.nan
+    if not 0 < slope < 90:
+        return {}
+    false = false_frequency(slope, size, parameters)
+    return {
+        "ground_slope_deg": slope,
+        "depression_false_frequency": false.mean,
+        "depression_false_frequency_95": false.high,
+    }
 
 
 def _rain_to_fill_mm(ground: Ground, least_depth_m: float, n: int) -> Array:

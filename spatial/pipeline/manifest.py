@@ -17,7 +17,7 @@ import pandas as pd
 
 import spatial
 from spatial.config import Settings, parameters
-from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, Layer
+from spatial.contracts import DEPRESSIONS, FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, Layer
 from spatial.hexgrid.join import CityGrid
 from spatial.pipeline.analysis import Result
 from spatial.pipeline.cells import recent_floods
@@ -127,7 +127,7 @@ def build_manifest(
         "reports": _accounting(inputs, placed, upserts),
         "facts": dict(result.facts),
         "skill": result.skill,
-        "layers": {layer.name: _layer(layer, table, known) for layer, table in result.layers.items()},
+        "layers": {layer.name: _layer(layer, table, known, result.facts) for layer, table in result.layers.items()},
         "left_out": left_out(known, result.facts, result.skill),
     }
 
@@ -194,11 +194,28 @@ def described(layer: Layer, table: gpd.GeoDataFrame) -> dict[str, Any]:
     }
 
 
-def _layer(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> dict[str, Any]:
+def _layer(layer: Layer, table: gpd.GeoDataFrame, known: Known, facts: Mapping[str, Any]) -> dict[str, Any]:
     return described(layer, table) | {
         "null_because": null_reasons(layer, table, known),
-        "notes": _notes(layer, table, known),
+        "notes": _notes(layer, table, known) + _of_false_hollows(layer, facts),
     }
+
+
+def _of_false_hollows(layer: Layer, facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    if layer not in (HEXAGONS, FLOOD_ZONES, DEPRESSIONS) or "depression_false_frequency" not in facts:
+        return []
+    slope, mean, high = (
+        facts[f] for f in ("ground_slope_deg", "depression_false_frequency", "depression_false_frequency_95")
+    )
+    return [
+        text(
+            f"Kekerapan cekungan bukan peluang: di tanah tanpa cekungan dengan lereng median kota ini ({slope:.1f}°) "
+            f"galat elevasi saja memberi rata-rata {mean:.2f}, dan 95 % piksel paling tinggi {high:.2f}.",
+            f"Depression frequency is no probability: on ground without a hollow, of the city's median slope "
+            f"({slope:.1f}°), the elevation's error alone gives {mean:.2f} on average, and at most {high:.2f} in 95 % "
+            "of pixels.",
+        )
+    ]
 
 
 def _interval(layer: Layer, table: gpd.GeoDataFrame) -> list[str | None] | None:
