@@ -262,8 +262,9 @@ def _summary(manifest: dict[str, Any], path: Path, console: Console) -> None:
 @CITY
 @click.option("--rain-mm", required=True, type=float, help="Hujan di semua daratan / rain on all land, mm.")
 @click.option("--tide-m", type=float, help="Pasang di atas datumnya / tide above its datum, m (see [tide]).")
+@click.option("--tide-series", is_flag=True, help="Deret pasang kota / the city's series of the tide ([[conditions]]).")
 @click.option("--version", "base", help="Versi dasar / version to stand on; the served one by default.")
-def scenario(city: Path, rain_mm: float, tide_m: float | None, base: str | None) -> None:
+def scenario(city: Path, rain_mm: float, tide_m: float | None, tide_series: bool, base: str | None) -> None:
     """Satu hujan dan satu pasang: apa yang tergenang / one storm and one tide: what is under water.
 
     Terbit sebagai versi sendiri dan tidak menggantikan versi yang disajikan.
@@ -272,9 +273,11 @@ def scenario(city: Path, rain_mm: float, tide_m: float | None, base: str | None)
     """
     from spatial.pipeline.scenario import Storm, run_scenario
 
+    if tide_series and tide_m is not None:
+        raise click.UsageError("--tide-m and --tide-series exclude each other")
     progress = _Bar(Console(stderr=True), 4)
     with progress.bar:
-        version = run_scenario(city, Storm(rain_mm, tide_m), base, progress)
+        version = run_scenario(city, Storm(rain_mm, tide_m, tide_series), base, progress)
     told = version.manifest["scenario"]
     classes = Table("kelas jalan / road class", "m tergenang / m under water")
     for name, metres in sorted(told["road_water_length_by_class_m"].items(), key=lambda row: -row[1]):
@@ -350,7 +353,7 @@ def versions(city: Path) -> None:
     for version, published in store.all():
         rows = ", ".join(f"{name} {layer['rows']}" for name, layer in version.manifest["layers"].items())
         told = version.manifest.get("scenario")
-        tide = "" if told is None or told["tide_m"] is None else f", pasang / tide {told['tide_m']:g} m"
+        tide = "" if told is None or told["sea_level_m"] is None else f", laut / sea {told['sea_level_m']:+.2f} m"
         what = "" if told is None else f"skenario / scenario {told['rain_mm']:g} mm{tide}; "
         mark = "*" if served and served.id == version.id else " "
         click.echo(f"{mark} {version.id}  {published or '–'}  {what}{rows}")

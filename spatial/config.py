@@ -31,6 +31,7 @@ from spatial.flood.zones import FloodZoneParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
+from spatial.sources.conditions import ConditionSource
 from spatial.sources.context import ContextSource
 from spatial.sources.download import FetchParameters, Mirrors
 from spatial.sources.elevation import ElevationSource
@@ -50,6 +51,7 @@ INPUTS = (
     "buildings",
     "facilities",
     "flood_labels",
+    "conditions",
 )
 _SHARES = (
     "runoff_share",
@@ -119,6 +121,7 @@ class Settings:
     buildings: tuple[ContextSource, ...] = ()
     facilities: tuple[ContextSource, ...] = ()
     flood_labels: tuple[TruthSource, ...] = ()
+    conditions: tuple[ConditionSource, ...] = ()
     mirrors: Mirrors = field(default_factory=Mirrors)
     fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)

@@ -16,5 +16,7 @@ COVERAGES: tuple[Coverage, ...] = (
     Coverage("rain_to_fill", "Hujan pengisi cekungan", "Rain to fill the depression", "mm", 0.0),
     Coverage("flood_susceptibility", "Kerentanan banjir", "Flood susceptibility", None, 0.0, 1.0),
     Coverage("water_depth", "Kedalaman air skenario", "Water depth of the scenario", "m", 0.0),
+    Coverage("tide_hours", "Jam tergenang pasang", "Hours under the tide", "h", 0.0),
+    Coverage("drainage_head", "Beda tinggi ke saluran pada pasang", "Head left to drainage at the tide", "m"),
 )
 COVERAGE_BY_NAME = {coverage.name: coverage for coverage in COVERAGES}

@@ -26,27 +26,35 @@ from spatial.config import Settings, load_settings
 from spatial.contracts import SCENARIO_CELLS, SCENARIO_DEPRESSIONS, SCENARIO_ROADS, Layer, Progress, Raster, Silent
 from spatial.errors import InputError, StoreError
 from spatial.flood.burn import line_pixels
-from spatial.flood.coast import tide_level_m
+from spatial.flood.coast import connection_level_m, hand_at_tide, hours_flooded, tide_level_m
 from spatial.flood.scenario import Water, flood_scenario
-from spatial.flood.terrain import sea_mask
+from spatial.flood.terrain import analyse, sea_mask
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
 from spatial.pipeline.gaps import text
 from spatial.pipeline.hollows import find_hollows
 from spatial.pipeline.manifest import code_version, described
 from spatial.pipeline.pixels import outlines, pieces
+from spatial.sources.conditions import hourly_levels, read_conditions
 from spatial.store.geopackage import fill_layers, read_layer
 from spatial.store.rasters import FOLDER, read_raster, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 MAX_RAIN_MM = 2000.0
+Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """What is asked: rain on all land, mm, and the tide above its datum, m (None: no tide)."""
+    """What is asked: rain on all land, mm, and the tide above its datum, m (None: no tide).
+
+    `tide_series`: the city's own series of tide levels (`[[conditions]]`) instead of one level; its highest floods, and
+    its hours count.
+    """
 
     rain_mm: float
     tide_m: float | None = None
+    tide_series: bool = False
 
 
 def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Progress | None = None) -> Version:
@@ -68,7 +76,8 @@ def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Pr
     """
     progress = progress or Silent()
     settings = load_settings(city)
-    level_m = _level(settings, storm)
+    levels_m = _levels(settings, storm)
+    level_m = None if levels_m is None else float(levels_m.max())
     versions = Versions(settings.var)
     with versions.locked():
         version = _base(versions, base)
@@ -86,24 +95,52 @@ def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Pr
             raster.values, surface, sea, raster.pixel_size_m, storm.rain_mm, level_m, settings.scenario
         )
         layers, stretches = _layers(version, raster, sea, water, settings)
+        rasters = {"water_depth": water.depth_m}
+        if levels_m is not None:
+            rasters |= _of_tide(raster.values, surface, sea, levels_m, settings, raster.pixel_size_m)
         progress.stage("write", "Menulis versi / writing the version")
-        told = _told(storm, level_m, version, settings, water, layers)
-        depth = Raster(water.depth_m, raster.transform, raster.crs)
-        return _publish(versions, version, layers, depth, stretches, told)
+        told = _told(storm, levels_m, version, settings, water, layers)
+        placed = {name: Raster(values, raster.transform, raster.crs) for name, values in rasters.items()}
+        return _publish(versions, version, layers, placed, stretches, told)
 
 
-def _level(settings: Settings, storm: Storm) -> float | None:
+def _levels(settings: Settings, storm: Storm) -> Array | None:
+    """Return the levels of the sea above the elevation's datum, m: one, or one an hour; None without a tide."""
     if not 0 <= storm.rain_mm <= MAX_RAIN_MM:
         raise InputError("--rain-mm", "rain", f"{storm.rain_mm} is not within 0–{MAX_RAIN_MM:g} mm", "correct it")
-    if storm.tide_m is None:
+    if storm.tide_m is None and not storm.tide_series:
         return None
     if settings.tide is None:
         hint = "write [tide] with datum and offset_m; without them a tide has no place among the heights"
         raise InputError(settings.file, "tide", "is missing", hint)
-    if not np.isfinite(storm.tide_m):
+    if storm.tide_m is not None and not np.isfinite(storm.tide_m):
         raise InputError("--tide-m", "tide", f"{storm.tide_m} is not a number", "give metres above the tide's datum")
+    tide_m = np.array([storm.tide_m]) if storm.tide_m is not None else _series(settings)
     datums = tuple(source.vertical_datum for source in settings.elevation)
-    return tide_level_m(storm.tide_m, settings.tide, datums)
+    return np.asarray(tide_level_m(tide_m, settings.tide, datums), dtype=np.float64)
+
+
+def _series(settings: Settings) -> Array:
+    tides = [source for source in settings.conditions if source.kind == "tide"]
+    if len(tides) != 1:
+        hint = 'name one under [[conditions]] with kind = "tide"'
+        raise InputError(settings.file, "conditions", f"there are {len(tides)} series of the tide", hint)
+    return hourly_levels(read_conditions(tides[0], settings.city.time_zone)).to_numpy(float)
+
+
+def _of_tide(
+    elevation: Floats, cut: Floats, sea: NDArray[np.bool_], levels_m: Array, settings: Settings, pixel_size_m: float
+) -> dict[str, Array]:
+    """Return the hours that each pixel stands under the tide, and the head left to its drainage at the highest."""
+    terrain = analyse(elevation, pixel_size_m, settings.terrain, cut)
+    connection = connection_level_m(elevation, sea)
+    surface = np.maximum(terrain.filled, terrain.elevation)
+    flow = (terrain.downstream, terrain.order, terrain.drainage, sea)
+    head = hand_at_tide(surface, *flow, connection, float(levels_m.max()))
+    return {
+        "tide_hours": hours_flooded(connection, levels_m),
+        "drainage_head": np.where(sea, np.nan, head),
+    }
 
 
 def _base(versions: Versions, base: str | None) -> Version:
@@ -198,7 +235,7 @@ def _overflowing(raster: Raster, water: Water, settings: Settings, area: BaseGeo
 
 def _told(
     storm: Storm,
-    level_m: float | None,
+    levels_m: Array | None,
     base: Version,
     settings: Settings,
     water: Water,
@@ -211,9 +248,10 @@ def _told(
     return {
         "base": base.id,
         **asdict(storm),
-        "sea_level_m": level_m,
+        "sea_level_m": None if levels_m is None else float(levels_m.max()),
+        "tide_hours": None if levels_m is None or not storm.tide_series else len(levels_m),
         "parameters": asdict(settings.scenario),
-        "tide": None if settings.tide is None or level_m is None else asdict(settings.tide),
+        "tide": None if settings.tide is None or levels_m is None else asdict(settings.tide),
         "code": code_version(),
         "cells_under_water": len(cells),
         "water_volume_m3": float(cells["water_volume_m3"].sum()),
@@ -228,22 +266,22 @@ def _publish(
     versions: Versions,
     base: Version,
     layers: Mapping[Layer, gpd.GeoDataFrame],
-    depth: Raster,
+    rasters: Mapping[str, Raster],
     stretches: gpd.GeoDataFrame,
     told: dict[str, Any],
 ) -> Version:
-    decides = {key: told[key] for key in ("base", "rain_mm", "sea_level_m", "parameters", "code")}
+    decides = {key: told[key] for key in ("base", "rain_mm", "sea_level_m", "tide_hours", "parameters", "code")}
     version_id = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     manifest = base.manifest
     staged = versions.staging()
     shutil.copy(base.layers, staged / LAYERS_FILE)
     fill_layers(staged / LAYERS_FILE, layers)
     shutil.copytree(base.path / FOLDER, staged / FOLDER)
-    manifest["rasters"] |= write_rasters(staged / FOLDER, {"water_depth": depth})
+    manifest["rasters"] |= write_rasters(staged / FOLDER, rasters)
     manifest["layers"] |= {layer.name: _described(layer, table, manifest) for layer, table in layers.items()}
     manifest |= {"version": version_id, "scenario": told}
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    water_map(staged / MAP_FILE, depth, stretches.geometry, _title(manifest))
+    water_map(staged / MAP_FILE, rasters["water_depth"], stretches.geometry, _title(manifest))
     return versions.keep(staged, version_id)
 
 
@@ -261,5 +299,6 @@ def _described(layer: Layer, table: gpd.GeoDataFrame, manifest: dict[str, Any]) 
 def _title(manifest: dict[str, Any]) -> str:
     told, city = manifest["scenario"], manifest["city"]
     synthetic = "[SINTETIS / SYNTHETIC] " if city["synthetic"] else ""
-    tide = "" if told["tide_m"] is None else f", pasang / tide {told['tide_m']:g} m"
+    level = told["sea_level_m"]
+    tide = "" if level is None else f", laut / sea {level:+.2f} m"
     return f"{synthetic}{city['name']}\nskenario / scenario: hujan / rain {told['rain_mm']:g} mm{tide}"
