@@ -12,7 +12,20 @@ from services.cli import main
 from spatial.store.versions import Versions
 from tests.pipeline.tiny import write_tiny_city
 
-COMMANDS = ("init", "fetch", "check", "run", "evaluate", "serve", "versions", "rollback", "prune", "demo", "version")
+COMMANDS = (
+    "init",
+    "fetch",
+    "check",
+    "run",
+    "evaluate",
+    "scenario",
+    "serve",
+    "versions",
+    "rollback",
+    "prune",
+    "demo",
+    "version",
+)
 
 
 def hexakota(*arguments: object) -> Result:

@@ -31,5 +31,6 @@ def outlines(labels: NDArray[np.int32], raster: Raster, count: int) -> list[shap
     """Return the outline of each label 0, 1, … count - 1; (count,), empty where no pixel carries it."""
     polygons, number = pieces(labels, raster)
     order = np.argsort(number, kind="stable")
-    parts = np.split(polygons[order], np.searchsorted(number[order], np.arange(1, count)))
+    first = np.searchsorted(number[order], np.arange(count + 1))
+    parts = (polygons[order[first[i] : first[i + 1]]] for i in range(count))
     return [as_multipolygon(shapely.union_all(own)) for own in parts]

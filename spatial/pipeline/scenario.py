@@ -117,7 +117,7 @@ def _levels(settings: Settings, storm: Storm) -> Array | None:
         raise InputError("--tide-m", "tide", f"{storm.tide_m} is not a number", "give metres above the tide's datum")
     tide_m = np.array([storm.tide_m]) if storm.tide_m is not None else _series(settings)
     datums = tuple(source.vertical_datum for source in settings.elevation)
-    return np.asarray(tide_level_m(tide_m, settings.tide, datums), dtype=np.float64)
+    return tide_level_m(tide_m, settings.tide, datums)
 
 
 def _series(settings: Settings) -> Array:
@@ -125,7 +125,7 @@ def _series(settings: Settings) -> Array:
     if len(tides) != 1:
         hint = 'name one under [[conditions]] with kind = "tide"'
         raise InputError(settings.file, "conditions", f"there are {len(tides)} series of the tide", hint)
-    return hourly_levels(read_conditions(tides[0], settings.city.time_zone)).to_numpy(float)
+    return np.asarray(hourly_levels(read_conditions(tides[0], settings.city.time_zone)), dtype=np.float64)
 
 
 def _of_tide(

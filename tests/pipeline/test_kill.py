@@ -113,7 +113,9 @@ def state(city: Path) -> tuple[str, dict[str, str]]:
     """The served version's id and the hash of each of its files."""
     served = (city / "var/current").read_text().strip()
     folder = city / "var/versions" / served
-    return served, {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+    return served, {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def whole(city: Path) -> None:

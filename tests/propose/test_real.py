@@ -80,7 +80,7 @@ def test_jakarta(shared_data: Shared, tmp_path: Path) -> None:
     assert (table.rows_in, len(table.reports), len(table.quarantine)) == (1204, 1204, 0)
     assert table.reports["requested_datetime"].iloc[0].isoformat() == "2017-02-20T00:58:22+00:00"
     assert (table.reports["category"] == "flood").all()
-    assert (table.reports["depth_m"].notna().sum(), table.reports["depth_m"].iloc[0]) == (230, 0.77)
+    assert (table.depths["field"], table.reports["depth_m"].iloc[0]) == (230, 0.77)
     assert table.reports["description"].isna().sum() == 40
     text = (tmp_path / "jakarta/city.toml").read_text("utf-8")
     (tmp_path / "jakarta/city.toml").write_text(text.replace('# source = "source"', 'source = "source"'), "utf-8")

@@ -95,6 +95,7 @@ def test_qgis_reads_and_draws_every_collection(qgis, running, tmp_path: Path, na
 STYLES = {layer.name: ("singleSymbol", None) for layer in LAYERS} | {
     "reports": ("categorizedSymbol", "category"),
     "hexagons": ("graduatedSymbol", "flood_score"),
+    "scenario_cells": ("graduatedSymbol", "water_share"),
     "flood_zones": ("categorizedSymbol", "severity"),
     "lighting_zones": ("categorizedSymbol", "severity"),
 }
