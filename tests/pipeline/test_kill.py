@@ -26,16 +26,6 @@ WRITES = (
     ("spatial.store.geopackage", "_write_styles"),
     ("spatial.charts", "zone_map"),
 )
-PUBLICATION = (
-    ("spatial.store.versions", "_flush", 1),
-    ("spatial.store.versions", "_flush", 3),
-    ("os", "replace", 1),
-    ("spatial.store.versions", "_flush", 4),
-    ("spatial.store.versions", "_flush", 5),
-    ("os", "replace", 2),
-    ("spatial.store.versions", "_flush", 6),
-)
-
 DRIVER = """
 import importlib, json, os, signal, sys, threading
 from pathlib import Path
@@ -180,7 +170,9 @@ def test_in_the_middle_of_the_writes(city: Path, killed: Callable[..., None]) ->
 def test_during_publication(city: Path, killed: Callable[..., None]) -> None:
     """Seven places inside `publish`: the old version is served until the pointer is replaced, then the new one."""
     old, files = state(city)
-    for module, name, call in PUBLICATION:
+    flush, n = ("spatial.store.versions", "_flush"), len(files)  # every file is flushed, then folders and pointer
+    places = [(*flush, 1), (*flush, n), ("os", "replace", 1), (*flush, n + 1), (*flush, n + 2), ("os", "replace", 2)]
+    for module, name, call in [*places, (*flush, n + 3)]:
         killed(city, "call", module, name, call)
         served, now = state(city)
         whole(city)
