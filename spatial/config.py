@@ -28,6 +28,7 @@ from spatial.flood.scenario import ScenarioParameters
 from spatial.flood.susceptibility import SusceptibilityParameters
 from spatial.flood.terrain import TerrainParameters
 from spatial.flood.zones import FloodZoneParameters
+from spatial.hexgrid.scan import ScanParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
@@ -67,7 +68,7 @@ _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
-    "realisations", "wet_depth_m", "min_depth_m",
+    "realisations", "wet_depth_m", "min_depth_m", "max_population_share",
 )  # fmt: skip
 
 
@@ -136,6 +137,7 @@ class Settings:
     calibration: CalibrationParameters = field(default_factory=CalibrationParameters)
     flood_zones: FloodZoneParameters = field(default_factory=FloodZoneParameters)
     scenario: ScenarioParameters = field(default_factory=ScenarioParameters)
+    scan: ScanParameters = field(default_factory=ScanParameters)
     lighting: OutageParameters = field(default_factory=OutageParameters)
 
     @property
@@ -178,7 +180,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "calibration", "flood_zones", "scenario", "lighting",
+        "calibration", "flood_zones", "scan", "scenario", "lighting",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide
@@ -233,6 +235,11 @@ def _check_orders(path: Path, settings: Settings) -> None:
         low, high = getattr(settings, name).class_breaks
         if not low <= high <= 1:
             raise InputError(path, f"{name}.class_breaks", f"{low}, {high} do not rise within 0–1", "lower one first")
+    if settings.scan.max_population_share > 0.5:
+        raise InputError(path, "scan.max_population_share", "it is above 0.5", "a circle is a part of the city")
+    for name in ("replicates", "stratum_cells"):
+        if getattr(settings.scan, name) < 2:
+            raise InputError(path, f"scan.{name}", f"{getattr(settings.scan, name)} is less than 2", "say 999 and 10")
     if not 0 < settings.evidence.interval < 1:
         raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
 

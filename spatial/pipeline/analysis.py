@@ -19,8 +19,10 @@ from spatial.flood.susceptibility import score_parts
 from spatial.flood.zones import FloodInputs, delineate, flood_zones, incident_seeds
 from spatial.hexgrid.grid import disk_matrix
 from spatial.hexgrid.join import CityGrid
+from spatial.hexgrid.scan import zone_p_values
 from spatial.lighting.outages import OutageInputs, lighting_zones
 from spatial.pipeline.cells import (
+    MIN_INCIDENTS_FOR_GI,
     add_evidence,
     add_hot_spots,
     add_lighting_score,
@@ -97,6 +99,8 @@ def analyse_city(
     floods, flood_members = flood_zones(
         flood_inputs, _of_type(previous, "flood"), version, placed.as_of, settings.flood_zones
     )
+    if counts.sum() >= MIN_INCIDENTS_FOR_GI:
+        floods["p_value"] = _zone_p_values(counts, cells, grid, labels, settings)
     progress.stage("lighting", "Zona PJU padam / lighting-outage zones")
     outages, outage_members = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
     add_lighting_score(cells, settings)
@@ -132,6 +136,15 @@ def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
 
 def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:
     return previous[previous["zone_id"].str.startswith(f"{zone_type}-")]
+
+
+def _zone_p_values(
+    counts: NDArray[np.float64], cells: gpd.GeoDataFrame, grid: CityGrid, labels: NDArray[np.int64], settings: Settings
+) -> NDArray[np.float64]:
+    """Return the p-value of each flood zone: distinct incidents against the exposure that the evidence is of."""
+    centres_m = shapely.get_coordinates(shapely.centroid(grid.polygons))
+    exposure = cells["exposure"].to_numpy(float)
+    return zone_p_values(counts.astype(np.int64), exposure, centres_m, labels, settings.scan, settings.city.seed)
 
 
 def _lighting(

@@ -58,10 +58,12 @@ _FEW = text("terlalu sedikit kejadian (kurang dari 30)", "too few incidents (few
 Rule = tuple[tuple[str, ...], Callable[[Known], bool], Text]
 _RULES: tuple[Rule, ...] = (
     (
-        ("p_value",),
+        ("lighting_zones.p_value",),
         lambda k: True,
-        text("belum dihitung: perlu pemindaian ruang-waktu", "not computed yet: it needs a space-time scan"),
+        text("belum dihitung: perlu pemindaian sepanjang jaringan", "not computed yet: it needs a scan of the network"),
     ),
+    (("flood_zones.p_value",), lambda k: not k.reports, _NO_REPORTS),
+    (("flood_zones.p_value",), lambda k: k.flood_incidents < 30, _FEW),
     (
         ("depression_frequency",),
         lambda k: k.elevation and not k.elevation_error,
@@ -231,14 +233,18 @@ def null_reasons(layer: Layer, table: gpd.GeoDataFrame, known: Known) -> dict[st
         for c in layer.columns
         if c.name not in table or (table[c.name].isna().any() if len(table) else c.nullable)
     ]
-    reasons = {name: reason(name, known) for name in empty}
+    reasons = {name: reason(layer, name, known) for name in empty}
     return {name: told for name, told in reasons.items() if told is not None}
 
 
-def reason(column: str, known: Known) -> Text | None:
-    """Return why a column holds nulls in a city that knows this much; None where no rule speaks of it."""
+def reason(layer: Layer, column: str, known: Known) -> Text | None:
+    """Return why a column holds nulls in a city that knows this much; None where no rule speaks of it.
+
+    A pattern is of the column's name, or of `layer.column` where the layer matters.
+    """
+    names = (column, f"{layer.name}.{column}")
     for patterns, applies, told in _RULES:
-        if any(fnmatchcase(column, pattern) for pattern in patterns) and applies(known):
+        if any(fnmatchcase(name, pattern) for pattern in patterns for name in names) and applies(known):
             return told
     return None
 

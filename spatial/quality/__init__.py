@@ -164,7 +164,7 @@ def _costs(work: Work) -> Iterator[Cost]:
     for layer, table in work.result.layers.items():
         for column, told in null_reasons(layer, table, work.known).items():
             if len(table) and (column not in table or table[column].isna().all()):
-                gap = told != reason(column, _EVERYTHING)
+                gap = told != reason(layer, column, _EVERYTHING)
                 empty[gap, told["id"], told["en"]][layer.name].append(column)
     for (gap, indonesian, english), layers in sorted(empty.items(), key=lambda row: not row[0][0]):
         yield Cost(gap, indonesian, english, tuple((name, tuple(columns)) for name, columns in layers.items()))

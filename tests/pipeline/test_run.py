@@ -95,6 +95,28 @@ def test_the_valley_is_the_flood_zone_and_the_street_the_lighting_zone(layers) -
     assert outages["n_incidents"].item() == 10
 
 
+def test_flood_zones_have_a_p_value_and_lighting_zones_say_why_not(published, layers, city: Path) -> None:
+    """38 of 40 floods lie in the valley's zone, 8 of 55 cells: a circle of a tenth cannot hold it, one of 0.3 can."""
+    floods, manifest = layers["flood_zones"], published[1].version.manifest["layers"]
+    assert floods["p_value"].between(0, 1, inclusive="right").all()
+    assert "p_value" not in manifest["flood_zones"]["null_because"]
+    assert layers["lighting_zones"]["p_value"].isna().all()
+    assert manifest["lighting_zones"]["null_because"]["p_value"]["en"].startswith("not computed yet")
+    (city / "city.toml").write_text((city / "city.toml").read_text() + "[scan]\nmax_population_share = 0.3\n")
+    wide = read_layer(pipeline.run(city).version.layers, "flood_zones")
+    assert wide.sort_values("n_incidents")["p_value"].iloc[-1] <= 0.05
+
+
+def test_too_few_floods_give_no_p_value(city: Path) -> None:
+    rows = (city / "reports.csv").read_text().splitlines()
+    kept = [row for row in rows if not row.startswith(("f1", "f2", "f3"))]
+    (city / "reports.csv").write_text("\n".join(kept) + "\n")
+    version = pipeline.run(city, drop_missing=True).version
+    assert read_layer(version.layers, "flood_zones")["p_value"].isna().all()
+    reasons = version.manifest["layers"]["flood_zones"]["null_because"]
+    assert reasons["p_value"]["en"] == "too few incidents (fewer than 30)"
+
+
 def test_explanations_sum_to_the_score(layers) -> None:
     hexagons = layers["hexagons"].dropna(subset="flood_score")
     for row in hexagons.itertuples():

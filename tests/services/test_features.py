@@ -64,7 +64,8 @@ def test_collections_say_what_they_are_and_what_they_lack(url: str, store) -> No
         assert collection["attribution"]
         assert collection == get(f"{url}/collections/{collection['id']}")[2] | {"links": collection["links"]}
     zones = get(f"{url}/collections/flood_zones")[2]
-    assert zones["hexakota"]["null_because"]["p_value"]["id"].startswith("belum dihitung")
+    outages = get(f"{url}/collections/lighting_zones")[2]
+    assert outages["hexakota"]["null_because"]["p_value"]["id"].startswith("belum dihitung")
     assert zones["hexakota"]["vertical_datum"] == "EGM2008"
     assert zones["extent"]["spatial"]["bbox"][0] == pytest.approx(store["flood_zones"].total_bounds, abs=1e-6)
     reports = get(f"{url}/collections/reports")[2]
