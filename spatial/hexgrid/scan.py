@@ -221,8 +221,9 @@ def zone_p_values(
 
     What the null says: cells of about equal expectation are exchangeable. It allows any spread of counts and bursts
     in single cells; it does not allow for neighbours that are alike for another reason than flooding, nor for the
-    error of `expected`. Nor is the p of a circle a p of every cell in the zone, and one cell alone with many cases is
-    not significant: a burst there cannot be told from repetition. Cells where nothing is expected are left out.
+    error of `expected`. It is exact where expectations in a stratum are equal, else approximate. The p of a circle is
+    no p of every cell in the zone, and one cell alone with many cases is hardly ever significant: a burst there cannot
+    be told from repetition. Cells where nothing is expected are left out.
     """
     _check(cases, expected, centres_m, parameters)
     _check_array("zone_of_cell", zone_of_cell, np.int64, cases.shape)
