@@ -74,7 +74,7 @@ def delineate(
     score: Array,
     susceptibility: Array,
     seeds: NDArray[np.bool_],
-    n_incidents: Array,
+    n_incidents: NDArray[np.int64],
     neighbours: sparray,
     parameters: FloodZoneParameters,
 ) -> NDArray[np.int64]:

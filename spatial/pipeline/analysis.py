@@ -15,31 +15,23 @@ from numpy.typing import NDArray
 from spatial.config import Settings
 from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS, Layer, Progress, Raster
 from spatial.flood.evidence import Evidence
-from spatial.flood.susceptibility import score_parts
-from spatial.flood.zones import FloodInputs, delineate, flood_zones, incident_seeds
 from spatial.hexgrid.grid import disk_matrix
 from spatial.hexgrid.join import CityGrid
-from spatial.hexgrid.scan import zone_p_values
 from spatial.lighting.outages import OutageInputs, lighting_zones
 from spatial.pipeline.cells import (
-    MIN_INCIDENTS_FOR_GI,
-    add_evidence,
     add_hot_spots,
     add_lighting_score,
     add_roads_and_lamps,
     base_cells,
-    cell_km2,
     explain,
     lighting_exposure,
-    recent_floods,
 )
 from spatial.pipeline.context import context_layers, exposed, standing_per_cell
+from spatial.pipeline.floods import analyse_floods
 from spatial.pipeline.ground import add_ground, false_hollows, study_ground
 from spatial.pipeline.inputs import Inputs
-from spatial.pipeline.judgement import judge
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
-from spatial.zones import classify
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -70,7 +62,7 @@ def analyse_city(
     previous : `zone_id, member` of the served version, empty for a first one.
     version : id of the version being made.
     """
-    grid, n = inputs.grid, len(inputs.grid.cells)
+    grid = inputs.grid
     neighbours = disk_matrix(list(grid.cells), 1)
     cells = base_cells(inputs, placed, settings)
     add_roads_and_lamps(cells, plane, grid)
@@ -80,54 +72,42 @@ def analyse_city(
     terrain_parts = add_ground(cells, ground, settings.dem_error.min_depth_m, facts)
     facts |= {} if ground is None else false_hollows(ground, settings.dem_error)
     progress.stage("flood", "Zona banjir / flood zones")
-    evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
-    incidents = recent_floods(placed, settings)
-    few = terrain_parts is not None and len(incidents) < settings.evidence.min_incidents
-    parts = score_parts(terrain_parts, None if evidence is None or few else evidence.value, settings.susceptibility)
-    score = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0) if parts else np.full(n, np.nan)
-    cells["flood_score"], cells["flood_class"] = score, classify(score, settings.flood_zones.class_breaks)
-    probability, skill = judge(cells, inputs, settings)
-    cells["flood_probability"] = np.nan if probability is None else probability
-    seeds = incident_seeds(
-        incidents[["x", "y"]].to_numpy(float), incidents["cell"].to_numpy(np.int64), n, settings.flood_zones
+    flood = analyse_floods(
+        cells, terrain_parts, neighbours, inputs, plane, placed, _of_type(previous, "flood"), version, settings
     )
-    counts = np.bincount(incidents["cell"].to_numpy(np.int64), minlength=n).astype(float)
-    labels = delineate(
-        score, cells["flood_susceptibility"].to_numpy(float), seeds, counts, neighbours, settings.flood_zones
-    )
-    flood_inputs = FloodInputs(cells, parts, labels, incidents, cell_km2(grid))
-    floods, flood_members = flood_zones(
-        flood_inputs, _of_type(previous, "flood"), version, placed.as_of, settings.flood_zones
-    )
-    if counts.sum() >= MIN_INCIDENTS_FOR_GI:
-        floods["p_value"] = _zone_p_values(counts, cells, grid, labels, settings)
     progress.stage("lighting", "Zona PJU padam / lighting-outage zones")
     outages, outage_members = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
     add_lighting_score(cells, settings)
     facts["lighting_exposure_basis"] = lighting_exposure(cells)[1]
     add_hot_spots(cells, neighbours)
-    explain(cells, parts)
+    explain(cells, flood.parts)
     cells = gpd.GeoDataFrame(pd.concat([cells, standing_per_cell(inputs, cells)], axis=1))
-    roads = _roads_layer(plane, cells, labels, floods, outages, grid, terrain_parts is not None)
+    roads = _roads_layer(plane, cells, flood.labels, flood.zones, outages, grid, ground is not None)
     outages = outages.set_crs(grid.crs).to_crs("EPSG:4326")
-    floods, outages = (pd.concat([zones, exposed(inputs, zones)], axis=1) for zones in (floods, outages))
-    if plane.roads is not None:
-        for zones, column in ((floods, "flood_zone_ids"), (outages, "lighting_zone_ids")):
-            roads_of_zone = roads[column].dropna().str.split(",").explode().value_counts()
-            zones["roads_touched"] = zones["zone_id"].map(roads_of_zone).fillna(0).astype("int64")
-    zones = {"flood": floods, "lighting": outages}
+    zones = {
+        "flood": _touching(inputs, flood.zones, roads, "flood_zone_ids"),
+        "lighting": _touching(inputs, outages, roads, "lighting_zone_ids"),
+    }
     layers = {
         REPORTS: _only(placed.reports, REPORTS),
         HEXAGONS: _only(cells, HEXAGONS),
         ROADS: roads,
-        FLOOD_ZONES: floods,
-        LIGHTING_ZONES: outages,
+        FLOOD_ZONES: zones["flood"],
+        LIGHTING_ZONES: zones["lighting"],
         **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
+    members = pd.concat([flood.members, outage_members], ignore_index=True)
     rasters = {} if ground is None else ground.rasters()
-    return Result(
-        layers, rasters, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts, skill
-    )
+    return Result(layers, rasters, members, flood.evidence, facts, flood.skill)
+
+
+def _touching(inputs: Inputs, zones: gpd.GeoDataFrame, roads: gpd.GeoDataFrame, column: str) -> gpd.GeoDataFrame:
+    """Return zones with how many roads, buildings and facilities they touch; unknown where the city names none."""
+    zones = gpd.GeoDataFrame(pd.concat([zones, exposed(inputs, zones)], axis=1))
+    if len(roads):
+        number = roads[column].dropna().str.split(",").explode().value_counts()
+        zones["roads_touched"] = zones["zone_id"].map(number).fillna(0).astype("int64")
+    return zones
 
 
 def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
@@ -136,15 +116,6 @@ def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
 
 def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:
     return previous[previous["zone_id"].str.startswith(f"{zone_type}-")]
-
-
-def _zone_p_values(
-    counts: NDArray[np.float64], cells: gpd.GeoDataFrame, grid: CityGrid, labels: NDArray[np.int64], settings: Settings
-) -> NDArray[np.float64]:
-    """Return the p-value of each flood zone: distinct incidents against the exposure that the evidence is of."""
-    centres_m = shapely.get_coordinates(shapely.centroid(grid.polygons))
-    exposure = cells["exposure"].to_numpy(float)
-    return zone_p_values(counts.astype(np.int64), exposure, centres_m, labels, settings.scan, settings.city.seed)
 
 
 def _lighting(
