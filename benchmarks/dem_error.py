@@ -5,7 +5,9 @@
 Needs ../shared/data; some minutes on two cores. Prints Markdown. The real elevation, with a bowl cut into it, is taken
 as the truth; one draw of the product's error on top is what a survey would show, and the detectors see only that. Their
 cuts come from planes and from reasoning, never from the ground they are scored on. The error that is drawn is the error
-that the frequency assumes: with a wrong sigma or range the figures would be worse.
+that the frequency assumes: with a wrong sigma or range the figures would be worse. A bowl in a slope is also a piece of
+level ground, where noise makes hollows by itself: so each radius is scored with a depth of 0 m too, and a depth is seen
+only as far as its hits exceed those.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,6 @@ from spatial.flood.terrain import sea_mask
 from spatial.sources.elevation import ElevationSource, read_elevation
 
 Array = NDArray[np.float64]
-Row = dict[str, Any]
 DATA = Path(__file__).parents[2] / "shared/data"
 GROUNDS = {  # file, UTM zone, box in degrees within the file
     "Lisbon": ("lisbon/dem_lisbon_srtm30m_4326.tif", 32629, (-9.275, 38.692, -9.080, 38.805)),
@@ -45,7 +45,7 @@ GROUNDS = {  # file, UTM zone, box in degrees within the file
     "Denpasar": ("denpasar/dem_denpasar.tif", 32750, (115.155, -8.795, 115.345, -8.555)),
 }
 SLOPES_PERCENT = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-DEPTHS_M = (0.25, 0.5, 1.0, 2.0, 4.0)
+DEPTHS_M = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # 0: the ground is levelled as for a bowl, but nothing is hollow
 RADII_M = (60.0, 120.0, 240.0)
 SCORED = ("srtm30", "eudem25", "glo30", "demnas")  # the ground here holds nothing that lidar would see
 SITES_PER_GROUND = 20
@@ -76,6 +76,16 @@ class Cuts:
 
     frequency: tuple[float, ...]
     depth_m: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the detectors say at a site with one bowl (radius 0 m: none), and the depth of the true depression."""
+
+    radius_m: float
+    depth_m: float
+    true_depth_m: float
+    says: dict[str, bool]
 
 
 def degrees(percent: float) -> float:
@@ -174,7 +184,7 @@ def cuts_of(product: str, planes: Sequence[FalseFrequency]) -> Cuts:
     return Cuts(tuple(plane.high for plane in planes), tuple(float(d) for d in depths))
 
 
-def score(product: str, site: Site, number: int, ground: Array, cuts: Cuts) -> list[Row]:
+def score(product: str, number: int, ground: Array, cuts: Cuts) -> list[Row]:
     """Return what each detector says at a site, without a bowl and with each."""
     pixel = PRODUCTS[product].pixel_size_m
     parameters = DemErrorParameters(product)
@@ -183,31 +193,31 @@ def score(product: str, site: Site, number: int, ground: Array, cuts: Cuts) -> l
     land, middle = np.zeros(ground.shape, dtype=bool), ground.shape[0] // 2
     rows = []
     for radius_m, depth_m in ((0.0, 0.0), *itertools.product(RADII_M, DEPTHS_M)):
-        truth = with_bowl(ground, pixel, radius_m, depth_m) if depth_m else ground
+        truth = with_bowl(ground, pixel, radius_m, depth_m) if radius_m else ground
         survey = truth + error
         frequency = float(depression_frequency(survey, land, pixel, parameters)[middle, middle])
         depth = depth_at_middle(survey)
         slope = np.log(100.0 * tilt(survey, pixel, near))  # as the survey shows it
-        said = {
-            "frequency": frequency > np.interp(slope, np.log(SLOPES_PERCENT), cuts.frequency),
+        says = {
+            "frequency": bool(frequency > np.interp(slope, np.log(SLOPES_PERCENT), cuts.frequency)),
             "half": frequency >= 0.5,
-            "depth": depth > np.interp(slope, np.log(SLOPES_PERCENT), cuts.depth_m),
+            "depth": bool(depth > np.interp(slope, np.log(SLOPES_PERCENT), cuts.depth_m)),
             "raw": depth >= parameters.min_depth_m,
         }
-        rows.append({"radius": radius_m, "depth": depth_m, "true": depth_at_middle(truth), "site": site} | said)
+        rows.append(Row(radius_m, depth_m, depth_at_middle(truth), says))
     return rows
 
 
 def good(rows: Sequence[Row]) -> Iterator[Row]:
     """Pick what is as planted on the product's pixels: no depression without a bowl, and the bowl's own depth."""
     for row in rows:
-        if abs(row["true"] - row["depth"]) <= 0.1 * row["depth"] + 1e-9:
+        if abs(row.true_depth_m - row.depth_m) <= 0.1 * row.depth_m + 1e-9:
             yield row
 
 
 def cells(rows: Sequence[Row]) -> str:
     """Return the cells of a table: n, and the share that each detector calls hollow."""
-    shares = [wilson(sum(bool(row[name]) for row in rows), len(rows)) if rows else "–" for name in DETECTORS]
+    shares = [wilson(sum(row.says[name] for row in rows), len(rows)) if rows else "–" for name in DETECTORS]
     return " | ".join([str(len(rows)), *shares])
 
 
@@ -238,14 +248,15 @@ def print_sensitivity(pool: ProcessPoolExecutor) -> None:
 def print_scores(scores: dict[str, list[Row]]) -> None:
     """Print false alarms and hits with their intervals."""
     head = f"n | {' | '.join(DETECTORS.values())} |\n"
-    print("\n## Real ground without a bowl: false alarms, %\n")
+    print("\n## Real ground as it is, without a bowl: false alarms, %\n")
     print(f"| product | {head}|---|---|" + "---|" * len(DETECTORS))
     for product, rows in scores.items():
-        print(f"| {product} | {cells([row for row in good(rows) if not row['depth']])} |")
+        print(f"| {product} | {cells([row for row in good(rows) if not row.radius_m])} |")
     for product, rows in scores.items():
-        print(f"\n## Hits, %: {product}\n\n| depth m | radius m | {head}|---|---|---|" + "---|" * len(DETECTORS))
+        print(f"\n## Hits, %, and false alarms on levelled ground (depth 0): {product}\n")
+        print(f"| depth m | radius m | {head}|---|---|---|" + "---|" * len(DETECTORS))
         for depth, radius in itertools.product(DEPTHS_M, RADII_M):
-            some = [row for row in good(rows) if (row["depth"], row["radius"]) == (depth, radius)]
+            some = [row for row in good(rows) if (row.depth_m, row.radius_m) == (depth, radius)]
             print(f"| {depth:g} | {radius:g} | {cells(some)} |")
 
 
@@ -262,7 +273,7 @@ def main() -> None:
         for product in SCORED:
             cuts, pixel, n = cuts_of(product, planes[product]), PRODUCTS[product].pixel_size_m, len(sites)
             windows = [window(grounds[site.ground], site, pixel) for site in sites]
-            found = pool.map(score, [product] * n, sites, range(n), windows, [cuts] * n)
+            found = pool.map(score, [product] * n, range(n), windows, [cuts] * n)
             scores[product] = [row for rows in found for row in rows]
     print_scores(scores)
 
