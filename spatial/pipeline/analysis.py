@@ -68,12 +68,12 @@ def analyse_city(
     neighbours = disk_matrix(list(grid.cells), 1)
     cells = base_cells(inputs, placed, settings)
     add_roads_and_lamps(cells, plane, grid)
-    facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
+    incidents = recent_floods(placed, settings)
+    facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside, **_depth_facts(incidents)}
     progress.stage("terrain", "Menghitung medan / computing terrain")
     terrain_parts, terrain = add_terrain(cells, inputs, settings, facts)
     progress.stage("flood", "Zona banjir / flood zones")
     evidence = add_evidence(cells, placed, neighbours, plane, settings) if len(placed.reports) else None
-    incidents = recent_floods(placed, settings)
     few = terrain_parts is not None and len(incidents) < settings.evidence.min_incidents
     parts = score_parts(terrain_parts, None if evidence is None or few else evidence.value, settings.susceptibility)
     score = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0) if parts else np.full(n, np.nan)
@@ -109,6 +109,17 @@ def analyse_city(
         **context_layers(inputs, plane, placed, cells, terrain, zones, settings.terrain.stream_threshold_km2),
     }
     return Result(layers, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts)
+
+
+def _depth_facts(floods: pd.DataFrame) -> dict[str, float | int | None]:
+    """Return how many flood incidents tell a depth, and their median and greatest; metres, None where none does."""
+    depths = floods["depth_m"].dropna()
+    median, deepest = (float(depths.median()), float(depths.max())) if len(depths) else (None, None)
+    return {
+        "flood_incidents_with_depth": len(depths),
+        "flood_depth_median_m": median,
+        "flood_depth_max_m": deepest,
+    }
 
 
 def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
