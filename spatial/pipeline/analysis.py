@@ -75,6 +75,7 @@ def analyse_city(
     flood = analyse_floods(
         cells, terrain_parts, neighbours, inputs, plane, placed, _of_type(previous, "flood"), version, settings
     )
+    facts |= flood.depths
     progress.stage("lighting", "Zona PJU padam / lighting-outage zones")
     outages, outage_members = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
     add_lighting_score(cells, settings)

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Floods:
-    """Parts of the score per cell, the zone of each cell (-1 for none), zones, their members, evidence and skill."""
+    """Parts of the score and zone (-1: none) per cell; zones and their members; evidence, skill, depths told."""
 
     parts: Mapping[str, Array]
     labels: NDArray[np.int64]
@@ -39,6 +39,7 @@ class Floods:
     members: pd.DataFrame
     evidence: Evidence | None
     skill: dict[str, Any]
+    depths: dict[str, float | int | None]
 
 
 def analyse_floods(
@@ -84,7 +85,7 @@ def analyse_floods(
     )
     if len(incidents) >= MIN_INCIDENTS_FOR_GI:
         zones["p_value"] = _p_values(counts, cells, grid, labels, settings)
-    return Floods(parts, labels, zones, members, evidence, skill)
+    return Floods(parts, labels, zones, members, evidence, skill, _depth_facts(incidents))
 
 
 def _p_values(
@@ -94,3 +95,14 @@ def _p_values(
     centres_m = shapely.get_coordinates(shapely.centroid(grid.polygons))
     exposure = cells["exposure"].to_numpy(float)
     return zone_p_values(counts, exposure, centres_m, labels, settings.scan, settings.city.seed)
+
+
+def _depth_facts(floods: pd.DataFrame) -> dict[str, float | int | None]:
+    """Return how many flood incidents tell a depth, and their median and greatest; metres, None where none does."""
+    depths = floods["depth_m"].dropna()
+    median, deepest = (float(depths.median()), float(depths.max())) if len(depths) else (None, None)
+    return {
+        "flood_incidents_with_depth": len(depths),
+        "flood_depth_median_m": median,
+        "flood_depth_max_m": deepest,
+    }

@@ -170,6 +170,10 @@ def test_the_local_prior_is_the_neighbours_risk() -> None:
     local, city = local_relative_risk(counts, np.ones(80), line), relative_risk(counts, np.ones(80))
     assert city.mean[20] == pytest.approx(city.mean[60])
     assert local.mean[20] > 4 * local.mean[60]
+    others = csr_array(line.toarray() - np.eye(80))
+    assert local_relative_risk(counts, np.ones(80), others).mean == pytest.approx(
+        local.mean
+    )  # none is its own neighbour
     alone = local_relative_risk(counts, np.ones(80), csr_array(np.eye(80)))
     assert alone.mean == pytest.approx(city.mean)
 

@@ -105,6 +105,15 @@ def test_jakarta_times_are_utc_and_depths_metres(jakarta: Run) -> None:
     assert reports["kelurahan"].notna().mean() > 0.85
 
 
+def test_jakartas_incidents_have_the_depth_of_their_deepest_report(jakarta: Run) -> None:
+    manifest, layers = jakarta
+    deepest = layers["reports"].groupby("incident_id")["depth_m"].max().dropna()
+    facts = manifest["facts"]
+    assert facts["flood_incidents_with_depth"] == len(deepest) > 300
+    assert facts["flood_depth_median_m"] == pytest.approx(deepest.median())
+    assert facts["flood_depth_max_m"] == pytest.approx(deepest.max())
+
+
 def test_porto_alegre_has_classes_lamps_and_terrain_but_no_reports(porto_alegre: Run) -> None:
     manifest, layers = porto_alegre
     assert {"no_reports"} <= codes(manifest)
