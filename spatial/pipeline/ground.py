@@ -20,7 +20,7 @@ from spatial.flood.gfi import disagreement, first_stream_gfi, flow_path_gfi
 from spatial.flood.susceptibility import memberships
 from spatial.flood.terrain import Terrain, analyse
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
-from spatial.pipeline.hollows import tops
+from spatial.pipeline.hollows import at_pixels, tops
 from spatial.pipeline.inputs import Inputs
 
 Array = NDArray[np.float64]
@@ -180,8 +180,8 @@ def add_ground(
 def _rain_to_fill_mm(ground: Ground, least_depth_m: float, n: int) -> Array:
     """Return the rain that fills the pond of each cell's deepest hollow; NaN where none is deep enough."""
     depth, land = ground.terrain.depression_depth, ground.land
-    pond = tops(ground.depressions)[ground.depressions.depression]
-    inside = (land >= 0) & (ground.depressions.depression >= 0) & (depth >= least_depth_m)
+    pond = at_pixels(tops(ground.depressions), ground.depressions.depression)
+    inside = (land >= 0) & (pond >= 0) & (depth >= least_depth_m)
     table = pd.DataFrame({"cell": land[inside], "depth": depth[inside], "pond": pond[inside]})
     deepest = table.sort_values(["cell", "depth", "pond"], ascending=[True, False, True]).drop_duplicates("cell")
     rain = np.full(n, np.nan)

@@ -32,4 +32,4 @@ def outlines(labels: NDArray[np.int32], raster: Raster, count: int) -> list[shap
     polygons, number = pieces(labels, raster)
     order = np.argsort(number, kind="stable")
     parts = np.split(polygons[order], np.searchsorted(number[order], np.arange(1, count)))
-    return [as_multipolygon(shapely.union_all(own)) for own in parts]
+    return [as_multipolygon(shapely.union_all(own)) for own in parts[:count]]

@@ -31,7 +31,7 @@ from spatial.flood.scenario import Water, flood_scenario
 from spatial.flood.terrain import sea_mask
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
 from spatial.pipeline.gaps import text
-from spatial.pipeline.hollows import find_hollows
+from spatial.pipeline.hollows import at_pixels, find_hollows
 from spatial.pipeline.manifest import code_version, described
 from spatial.pipeline.pixels import outlines, pieces
 from spatial.store.geopackage import fill_layers, read_layer
@@ -189,8 +189,7 @@ def _overflowing(raster: Raster, water: Water, settings: Settings, area: BaseGeo
     over = np.flatnonzero(table["overflow_m3"] > 0)
     position = np.full(len(hollows.top), -1, dtype=np.int32)
     position[hollows.chosen[over]] = np.arange(len(over))
-    catchment = water.depressions.catchment
-    labels = np.where(catchment >= 0, position[hollows.top[np.maximum(catchment, 0)]], -1).astype(np.int32)
+    labels = at_pixels(position, at_pixels(hollows.top, water.depressions.catchment))
     table = table.iloc[over].reset_index(drop=True)
     table["geometry"] = gpd.GeoSeries(outlines(labels, raster, len(over)), crs=raster.crs).to_crs("EPSG:4326")
     return table
