@@ -65,7 +65,7 @@ _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
-    "realisations", "wet_depth_m", "min_depth_m",
+    "realisations", "wet_depth_m", "min_depth_m", "trees", "tree_depth", "learning_rate", "min_cells_leaf", "n_resamples",
 )  # fmt: skip
 
 
@@ -232,14 +232,23 @@ def _check_orders(path: Path, settings: Settings) -> None:
             raise InputError(path, f"{name}.class_breaks", f"{low}, {high} do not rise within 0–1", "lower one first")
     if not 0 < settings.evidence.interval < 1:
         raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
+    folds, blocks = settings.calibration.folds, settings.calibration.min_blocks
+    if folds < 3:
+        raise InputError(path, "calibration.folds", f"{folds} is below 3", "5 to 10 are usual")
+    if blocks < folds:
+        hint = "a fold without a flooded block teaches nothing; raise it, or take fewer folds"
+        raise InputError(path, "calibration.min_blocks", f"{blocks} is below the {folds} folds", hint)
 
 
 def _check_heights(path: Path, settings: Settings) -> None:
-    """Refuse an unknown elevation product, and a tide that has no place among the heights."""
-    product = settings.dem_error.product
+    """Refuse an unknown elevation product, half a stated error, and a tide that has no place among the heights."""
+    error, product = settings.dem_error, settings.dem_error.product
     if product is not None and product not in PRODUCTS:
         hint = f"write one of {', '.join(PRODUCTS)}, or sigma_m and range_m"
         raise InputError(path, "dem_error.product", f"{product!r} is not known", hint)
+    if product is None and (error.sigma_m is None) != (error.range_m is None):
+        missing = "range_m" if error.range_m is None else "sigma_m"
+        raise InputError(path, f"dem_error.{missing}", "is missing", "state sigma_m and range_m both, or a product")
     if settings.tide is not None:
         problem = tide_problem(settings.tide, tuple(source.vertical_datum for source in settings.elevation))
         if problem is not None:
@@ -261,7 +270,8 @@ def _check_files(path: Path, settings: Settings) -> None:
         for index, source in enumerate(getattr(settings, kind)):
             if not source.path.exists():
                 raise InputError(path, f"{kind}[{index}].path", f"no such file: {source.path}", "correct the path")
-    for key, file in (("area.file", area.file), ("city.taxonomy", city.taxonomy)):
+    looked_for = [(f"flood_labels[{i}].looked_for", s.looked_for) for i, s in enumerate(settings.flood_labels)]
+    for key, file in (("area.file", area.file), ("city.taxonomy", city.taxonomy), *looked_for):
         if file is not None and not file.is_file():
             raise InputError(path, key, f"no such file: {file}", "correct the path")
 

@@ -39,6 +39,8 @@ from spatial.store.rasters import FOLDER, read_raster, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 MAX_RAIN_MM = 2000.0
+DECIDES = ("base", "rain_mm", "tide_m", "sea_level_m", "parameters", "terrain", "least_depth_m", "tide", "code")
+"""What makes the id of a scenario: all of its entry in the manifest that is not its outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ def _layers(
     stretches = _road_stretches(to_plane(roads.geometry.to_numpy(), raster.crs), *outlined, raster.crs)
     layers = {
         SCENARIO_CELLS: _wet_cells(cells, np.where(sea, -1, labels).astype(np.int32), raster, water, wet, stretches),
-        SCENARIO_ROADS: _wet_roads(roads, raster, water, stretches),
+        SCENARIO_ROADS: _wet_roads(
+            roads, raster, np.where(wet & (labels >= 0), water.depth_m, settings.scenario.wet_depth_m), stretches
+        ),
         SCENARIO_DEPRESSIONS: _overflowing(raster, water, settings, shapely.union_all(polygons)),
     }
     return layers, stretches
@@ -166,12 +170,18 @@ def _wet_cells(
     return table[depth["count"] > 0].reset_index(drop=True)
 
 
-def _wet_roads(roads: gpd.GeoDataFrame, raster: Raster, water: Water, stretches: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _wet_roads(
+    roads: gpd.GeoDataFrame, raster: Raster, depth_m: NDArray[np.float64], stretches: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """Return the roads with metres under water; `depth_m` is the least that counts where there is less.
+
+    `line_pixels` may leave out a corner that a road cuts, so a road may be told the least where it is deeper there.
+    """
     table = roads.assign(water_length_m=stretches.groupby("line")["length_m"].sum()).dropna(subset="water_length_m")
-    depth, shape = water.depth_m.ravel(), raster.values.shape
+    depth, shape = depth_m.ravel(), raster.values.shape
     table["water_depth_max_m"] = [
         max(
-            float(np.nanmax(depth[path], initial=0.0))
+            float(depth[path].max())
             for part in shapely.get_parts(line)
             for path in line_pixels(part, raster.transform, shape)
         )
@@ -212,6 +222,8 @@ def _told(
         **asdict(storm),
         "sea_level_m": level_m,
         "parameters": asdict(settings.scenario),
+        "terrain": asdict(settings.terrain),
+        "least_depth_m": settings.dem_error.min_depth_m,
         "tide": None if settings.tide is None or level_m is None else asdict(settings.tide),
         "code": code_version(),
         "cells_under_water": len(cells),
@@ -231,7 +243,7 @@ def _publish(
     stretches: gpd.GeoDataFrame,
     told: dict[str, Any],
 ) -> Version:
-    decides = {key: told[key] for key in ("base", "rain_mm", "sea_level_m", "parameters", "code")}
+    decides = {name: told[name] for name in DECIDES}
     version_id = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     manifest = base.manifest
     staged = versions.staging()
