@@ -42,9 +42,10 @@ class Water:
 
     Attributes
     ----------
-    depth_m : float64, metres, of rain and tide; NaN in the sea and outside.
+    depth_m : float64, metres, of rain and tide over the elevation; NaN in the sea and outside. What only fills a trench
+        or a culvert that was cut in stands below the ground and counts as no depth.
     tide : bool, ground that the tide floods.
-    depressions, ponding : of the ground that the tide leaves.
+    depressions, ponding : of the ground that the tide leaves, with what was cut in.
     """
 
     depth_m: Array
@@ -85,5 +86,7 @@ def flood_scenario(
     tide = np.zeros_like(sea) if flooded is None else flooded.flooded
     depressions = find_depressions(cut, pixel_size_m, sea | tide)
     ponding = pond(depressions, rain_mm * parameters.runoff_share)
-    depth = ponding.depth_m if flooded is None else np.fmax(ponding.depth_m, flooded.depth_m)
+    depth = np.maximum(ponding.depth_m - (elevation - depressions.elevation), 0.0)
+    if flooded is not None:
+        depth = np.fmax(depth, flooded.depth_m)
     return Water(np.where(sea, np.nan, depth), tide, depressions, ponding)

@@ -27,7 +27,7 @@ from spatial.flood.streams import catchments, stream_segments
 from spatial.hexgrid.grid import cells_of_points
 from spatial.hexgrid.join import to_plane, zonal
 from spatial.pipeline.ground import Ground
-from spatial.pipeline.hollows import find_hollows
+from spatial.pipeline.hollows import at_pixels, find_hollows
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.pixels import centres, outlines
 from spatial.pipeline.plane import Plane
@@ -148,8 +148,8 @@ def _depressions(inputs: Inputs, ground: Ground | None, least_depth_m: float) ->
     hollows = find_hollows(ground.depressions, ground.elevation, inputs.grid.area, least_depth_m)
     table = hollows.table
     if ground.frequency is not None:
-        pond = np.where(ground.depressions.depression >= 0, hollows.top[ground.depressions.depression], -1)
-        frequency = zonal(ground.frequency, pond.astype(np.int32), len(hollows.top))["maximum"].to_numpy()
+        pond = at_pixels(hollows.top, ground.depressions.depression)
+        frequency = zonal(ground.frequency, pond, len(hollows.top))["maximum"].to_numpy()
         table["frequency"] = frequency[hollows.chosen]
     return table
 

@@ -11,6 +11,7 @@ import geopandas as gpd
 
 from spatial.contracts import Layer
 from spatial.pipeline import ground
+from spatial.pipeline.judgement import NO_LABELLED_CELL
 
 Text = dict[str, str]
 
@@ -324,7 +325,13 @@ def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -
             "of the elevation: HAND and flow accumulation may be wrong there.",
         ),
         (
-            known.labels and not score["calibrated"],
+            NO_LABELLED_CELL in skill,
+            "not_calibrated",
+            "Skor banjir belum dikalibrasi: tidak ada banjir yang disebut kota ini di dalam sel yang berskor.",
+            "The flood score is not calibrated: no past flood that the city names lies in a cell with a score.",
+        ),
+        (
+            known.labels and NO_LABELLED_CELL not in skill and not score["calibrated"],
             "not_calibrated",
             f"Skor banjir, dinilai terhadap banjir yang pernah terjadi: {score['reason_id'] or 'tak bisa dinilai'}.",
             f"The flood score, judged by a past flood: {score['reason_en'] or 'it could not be judged'}.",

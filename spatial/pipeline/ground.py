@@ -21,7 +21,7 @@ from spatial.flood.susceptibility import memberships
 from spatial.flood.terrain import Terrain, analyse
 from spatial.flood.wetness import slope_deg
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
-from spatial.pipeline.hollows import tops
+from spatial.pipeline.hollows import at_pixels, tops
 from spatial.pipeline.inputs import Inputs
 
 Array = NDArray[np.float64]
@@ -106,6 +106,7 @@ def study_ground(inputs: Inputs, settings: Settings, progress: Progress) -> Grou
     terrain = analyse(raster.values, raster.pixel_size_m, settings.terrain, cut)
     surface = np.where(terrain.sea, settings.terrain.sea_level_m, np.fmax(terrain.filled, terrain.elevation))
     error = settings.dem_error.error()
+    bed = terrain.elevation if cut is None else cut
     height = flow_path_gfi(terrain, surface, settings.gfi)
     sigma_m = 0.0 if error is None else error.sigma_m
     return Ground(
@@ -115,8 +116,8 @@ def study_ground(inputs: Inputs, settings: Settings, progress: Progress) -> Grou
         cell=raster_cells(raster, inputs.grid.polygons),
         parts=memberships(terrain, height, raster.pixel_size_m, sigma_m, settings.susceptibility),
         gfi=first_stream_gfi(terrain, surface, settings.gfi),
-        depressions=find_depressions(terrain.elevation if cut is None else cut, raster.pixel_size_m, terrain.sea),
-        frequency=None if error is None else _frequency(terrain, raster.pixel_size_m, settings, progress),
+        depressions=find_depressions(bed, raster.pixel_size_m, terrain.sea),
+        frequency=None if error is None else _frequency(bed, terrain, settings, progress),
     )
 
 
@@ -138,9 +139,11 @@ def _cut(raster: Raster, inputs: Inputs, settings: Settings) -> Array | None:
     return burn(raster.values, waterways, culverts, bridges, settings.burn).elevation
 
 
-def _frequency(terrain: Terrain, pixel_size_m: float, settings: Settings, progress: Progress) -> NDArray[np.float32]:
+def _frequency(
+    bed: NDArray[np.floating[Any]], terrain: Terrain, settings: Settings, progress: Progress
+) -> NDArray[np.float32]:
     progress.stage("dem_error", "Mensimulasikan galat elevasi / simulating the elevation's error")
-    return depression_frequency(terrain.elevation, terrain.sea, pixel_size_m, settings.dem_error)
+    return depression_frequency(bed, terrain.sea, terrain.pixel_size_m, settings.dem_error)
 
 
 def add_ground(
@@ -206,8 +209,8 @@ def false_hollows(ground: Ground, parameters: DemErrorParameters) -> Facts:
 def _rain_to_fill_mm(ground: Ground, least_depth_m: float, n: int) -> Array:
     """Return the rain that fills the pond of each cell's deepest hollow; NaN where none is deep enough."""
     depth, land = ground.terrain.depression_depth, ground.land
-    pond = tops(ground.depressions)[ground.depressions.depression]
-    inside = (land >= 0) & (ground.depressions.depression >= 0) & (depth >= least_depth_m)
+    pond = at_pixels(tops(ground.depressions), ground.depressions.depression)
+    inside = (land >= 0) & (pond >= 0) & (depth >= least_depth_m)
     table = pd.DataFrame({"cell": land[inside], "depth": depth[inside], "pond": pond[inside]})
     deepest = table.sort_values(["cell", "depth", "pond"], ascending=[True, False, True]).drop_duplicates("cell")
     rain = np.full(n, np.nan)

@@ -45,21 +45,20 @@ def find_hollows(depressions: Depressions, raster: Raster, area: BaseGeometry, l
     deep = np.flatnonzero((d.parent < 0) & (d.max_depth_m >= least_depth_m))
     position = np.full(len(top), -1, dtype=np.int32)
     position[deep] = np.arange(len(deep))
-    inside = d.depression >= 0
-    labels = np.full(d.depression.shape, -1, dtype=np.int32)
-    labels[inside] = position[top[d.depression[inside]]]
+    labels = at_pixels(position, at_pixels(top, d.depression))
     shapes = gpd.GeoSeries(outlines(labels, raster, len(deep)), crs=raster.crs)
-    near = shapes.intersects(area).to_numpy()
+    near = shapes.intersects(area).to_numpy(dtype=bool)
     chosen = deep[near]
-    names = _names(d, raster)
+    names = np.full(len(top), None, dtype=object)
+    names[chosen] = _names(d.pit[chosen], raster)
     published = np.zeros(len(top), dtype=bool)
     published[chosen] = True
     next_ = _next(d, top, published)
-    order = np.empty(len(top), dtype=np.int64)
+    order = np.zeros(len(top), dtype=np.int64)
     order[d.spill_order] = np.arange(1, len(d.spill_order) + 1)
     table = gpd.GeoDataFrame(
         {
-            "depression_id": names[chosen],
+            "depression_id": pd.Series(names[chosen], dtype="string"),
             "depth_max_m": d.max_depth_m[chosen],
             "volume_m3": d.volume_m3[chosen],
             "area_km2": d.area_m2[chosen] / 1e6,
@@ -83,10 +82,22 @@ def tops(depressions: Depressions) -> Ids:
     return top
 
 
-def _names(d: Depressions, raster: Raster) -> NDArray[np.object_]:
+def at_pixels(values: NDArray[np.integer], number: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Return the value of each pixel's depression, -1 where its number is negative; (rows, columns).
+
+    Parameters
+    ----------
+    values : (all depressions,), may be empty. number : (rows, columns), as `Depressions.depression` or `.catchment`.
+    """
+    found = np.full(number.shape, -1, dtype=np.int32)
+    found[number >= 0] = values[number[number >= 0]]
+    return found
+
+
+def _names(pit: NDArray[np.integer], raster: Raster) -> list[str]:
     """Return an id per depression that does not depend on its number: where its pit lies."""
-    points = gpd.GeoSeries(gpd.points_from_xy(*centres(raster, d.pit).T), crs=raster.crs).to_crs("EPSG:4326")
-    return np.array([f"depression/{p.x:.6f},{p.y:.6f}" for p in points], dtype=object)
+    points = gpd.GeoSeries(gpd.points_from_xy(*centres(raster, pit).T), crs=raster.crs).to_crs("EPSG:4326")
+    return [f"depression/{p.x:.6f},{p.y:.6f}" for p in points]
 
 
 def _next(d: Depressions, top: Ids, published: NDArray[np.bool_]) -> Ids:

@@ -10,16 +10,17 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial.config import Settings
-from spatial.flood.calibration import FEATURE_SIGNS, Calibration, flood_probability
+from spatial.flood.calibration import FEATURE_SIGNS, flood_probability
 from spatial.hexgrid.grid import parents
 from spatial.hexgrid.join import CityGrid, to_plane
 from spatial.hexgrid.labels import label_cells, surroundings
 from spatial.pipeline.inputs import Inputs
-from spatial.skill import plain, skill_gate
+from spatial.skill import GateParameters, plain, skill_gate
 from spatial.sources.areas import read_area
 
 Array = NDArray[np.float64]
 BASELINES = {"elevation_mean_m": -1.0, "hand_mean_m": -1.0, "gfi_mean": 1.0, "reports_flood": 1.0}
+NO_LABELLED_CELL = "no_labelled_cell"
 JUDGED = ("flood_score", "flood_susceptibility", "flood_evidence")
 
 
@@ -27,7 +28,7 @@ def judge(cells: gpd.GeoDataFrame, inputs: Inputs, settings: Settings) -> tuple[
     """Return the flood probability of each cell and what the manifest says of skill.
 
     None and an empty dict where the city names no past flood. Where floods were named but too few, the probability is
-    NaN throughout and the skill says why.
+    NaN throughout and the skill says why; where none lies in a cell with a score, it holds `NO_LABELLED_CELL` alone.
 
     Parameters
     ----------
@@ -37,18 +38,22 @@ def judge(cells: gpd.GeoDataFrame, inputs: Inputs, settings: Settings) -> tuple[
         return None, {}
     label = _labels(inputs)
     label[cells["flood_score"].isna().to_numpy()] = np.nan
+    unknown = np.full(len(cells), np.nan)
     if np.isnan(label).all():
-        return np.full(len(cells), np.nan), {"no_labelled_cell": True}
+        return unknown, {NO_LABELLED_CELL: True}
     block = parents(cells["cell"], max(0, inputs.grid.resolution - settings.calibration.block_resolution_offset))
     columns = {name: cells[name].to_numpy(float, na_value=np.nan) for name in cells if name in FEATURE_SIGNS}
-    features = {name: values for name, values in columns.items() if np.isfinite(values).any()}
+    features = {name: values for name, values in columns.items() if len(np.unique(values[np.isfinite(values)])) > 1}
     rivals = {
         name: sign * cells[name].to_numpy(float, na_value=np.nan)
         for name, sign in BASELINES.items()
         if name in cells and cells[name].notna().any()
     }
+    published = _published(cells, label, block, rivals, settings.calibration.gate())
+    if not any(np.isfinite(values[np.isfinite(label)]).any() for values in features.values()):
+        return unknown, published  # where floods were looked for, nothing is known that differs between cells
     found = flood_probability(features, FEATURE_SIGNS, label, block, rivals, settings.calibration)
-    return found.probability, {"flood_probability": found.as_dict(), **_published(cells, label, block, rivals, found)}
+    return found.probability, {"flood_probability": found.as_dict(), **published}
 
 
 def _labels(inputs: Inputs) -> Array:
@@ -72,15 +77,15 @@ def _labelled(grid: CityGrid, plane: NDArray[Any], polygon: Any) -> Array:
 
 
 def _published(
-    cells: gpd.GeoDataFrame, label: Array, block: NDArray[Any], rivals: dict[str, Array], found: Calibration
+    cells: gpd.GeoDataFrame, label: Array, block: NDArray[Any], rivals: dict[str, Array], gate: GateParameters
 ) -> dict[str, Any]:
     """Return the skill of the scores that need no labels, on the labelled cells."""
     used = np.isfinite(label)
     told = {}
     for name in JUDGED:
         values = cells[name].to_numpy(float, na_value=np.nan) if name in cells else np.full(len(cells), np.nan)
-        if np.isfinite(values[used]).any() and 0 < np.nansum(label) < used.sum():
+        if np.isfinite(values[used]).any():
             ranks = {n: np.nan_to_num(v, nan=-np.inf)[used] for n, v in rivals.items()}
             score = np.nan_to_num(values, nan=-np.inf)[used]
-            told[name] = skill_gate(score, label[used], block[used], ranks, found.parameters.gate()).as_dict()
+            told[name] = skill_gate(score, label[used], block[used], ranks, gate).as_dict()
     return dict(plain(told))

@@ -60,13 +60,18 @@ def fingerprint(settings: Settings, inputs: Inputs, snapshot_sha256: str) -> str
         "snapshot": snapshot_sha256,
         "settings": tomllib.loads(settings.file.read_text("utf-8")),
         "area": inputs.area.wkb_hex,
-        "taxonomy": settings.city.taxonomy and hashlib.sha256(settings.city.taxonomy.read_bytes()).hexdigest(),
+        "taxonomy": settings.city.taxonomy and _sha256(settings.city.taxonomy),
+        "looked_for": [s.looked_for and _sha256(s.looked_for) for s in settings.flood_labels],
         "parameters": parameters(settings),
         "seed": settings.city.seed,
         "code": code_version(),
         "packages": {name: installed(name) for name in PACKAGES},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def version_id(print_of_inputs: str, previous: str | None) -> str:

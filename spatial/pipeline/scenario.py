@@ -31,7 +31,7 @@ from spatial.flood.scenario import Water, flood_scenario
 from spatial.flood.terrain import analyse, sea_mask
 from spatial.hexgrid.join import raster_cells, to_plane, zonal
 from spatial.pipeline.gaps import text
-from spatial.pipeline.hollows import find_hollows
+from spatial.pipeline.hollows import at_pixels, find_hollows
 from spatial.pipeline.manifest import code_version, described
 from spatial.pipeline.pixels import outlines, pieces
 from spatial.sources.conditions import hourly_levels, read_conditions
@@ -42,6 +42,10 @@ from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version
 MAX_RAIN_MM = 2000.0
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
+DECIDES = (
+    "base", "rain_mm", "tide_m", "sea_level_m", "tide_hours", "parameters", "terrain", "least_depth_m", "tide", "code",
+)  # fmt: skip
+"""What makes the id of a scenario: all of its entry in the manifest that is not its outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,9 @@ def _layers(
     stretches = _road_stretches(to_plane(roads.geometry.to_numpy(), raster.crs), *outlined, raster.crs)
     layers = {
         SCENARIO_CELLS: _wet_cells(cells, np.where(sea, -1, labels).astype(np.int32), raster, water, wet, stretches),
-        SCENARIO_ROADS: _wet_roads(roads, raster, water, stretches),
+        SCENARIO_ROADS: _wet_roads(
+            roads, raster, np.where(wet & (labels >= 0), water.depth_m, settings.scenario.wet_depth_m), stretches
+        ),
         SCENARIO_DEPRESSIONS: _overflowing(raster, water, settings, shapely.union_all(polygons)),
     }
     return layers, stretches
@@ -203,12 +209,18 @@ def _wet_cells(
     return table[depth["count"] > 0].reset_index(drop=True)
 
 
-def _wet_roads(roads: gpd.GeoDataFrame, raster: Raster, water: Water, stretches: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _wet_roads(
+    roads: gpd.GeoDataFrame, raster: Raster, depth_m: NDArray[np.float64], stretches: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """Return the roads with metres under water; `depth_m` is the least that counts where there is less.
+
+    `line_pixels` may leave out a corner that a road cuts, so a road may be told the least where it is deeper there.
+    """
     table = roads.assign(water_length_m=stretches.groupby("line")["length_m"].sum()).dropna(subset="water_length_m")
-    depth, shape = water.depth_m.ravel(), raster.values.shape
+    depth, shape = depth_m.ravel(), raster.values.shape
     table["water_depth_max_m"] = [
         max(
-            float(np.nanmax(depth[path], initial=0.0))
+            float(depth[path].max())
             for part in shapely.get_parts(line)
             for path in line_pixels(part, raster.transform, shape)
         )
@@ -226,8 +238,7 @@ def _overflowing(raster: Raster, water: Water, settings: Settings, area: BaseGeo
     over = np.flatnonzero(table["overflow_m3"] > 0)
     position = np.full(len(hollows.top), -1, dtype=np.int32)
     position[hollows.chosen[over]] = np.arange(len(over))
-    catchment = water.depressions.catchment
-    labels = np.where(catchment >= 0, position[hollows.top[np.maximum(catchment, 0)]], -1).astype(np.int32)
+    labels = at_pixels(position, at_pixels(hollows.top, water.depressions.catchment))
     table = table.iloc[over].reset_index(drop=True)
     table["geometry"] = gpd.GeoSeries(outlines(labels, raster, len(over)), crs=raster.crs).to_crs("EPSG:4326")
     return table
@@ -251,6 +262,8 @@ def _told(
         "sea_level_m": None if levels_m is None else float(levels_m.max()),
         "tide_hours": None if levels_m is None or not storm.tide_series else len(levels_m),
         "parameters": asdict(settings.scenario),
+        "terrain": asdict(settings.terrain),
+        "least_depth_m": settings.dem_error.min_depth_m,
         "tide": None if settings.tide is None or levels_m is None else asdict(settings.tide),
         "code": code_version(),
         "cells_under_water": len(cells),
@@ -270,7 +283,7 @@ def _publish(
     stretches: gpd.GeoDataFrame,
     told: dict[str, Any],
 ) -> Version:
-    decides = {key: told[key] for key in ("base", "rain_mm", "sea_level_m", "tide_hours", "parameters", "code")}
+    decides = {name: told[name] for name in DECIDES}
     version_id = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     manifest = base.manifest
     staged = versions.staging()

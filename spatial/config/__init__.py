@@ -1,0 +1,42 @@
+"""`city.toml` as typed, frozen settings, composed of the parameter dataclasses that live beside their methods.
+
+An unknown key, a wrong type or an impossible value is refused with the file, the key, and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import typing
+from pathlib import Path
+
+from spatial.config.checks import check
+from spatial.config.model import FILE_NAME, Area, City, ElevationParameters, Settings, parameters
+from spatial.config.reader import Reader
+from spatial.errors import InputError
+
+__all__ = ["FILE_NAME", "Area", "City", "ElevationParameters", "Settings", "load_settings", "parameters"]
+
+
+def load_settings(city: Path) -> Settings:
+    """Read a city's settings.
+
+    Parameters
+    ----------
+    city : the city's folder, or its `city.toml`.
+
+    Raises
+    ------
+    InputError
+        The file is missing or not TOML, a key is unknown (the nearest valid one is named), a value has the wrong type
+        or cannot be, or an input file is missing.
+    """
+    path = (city if city.suffix == ".toml" else city / FILE_NAME).absolute()
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(path, "file", "not found", "`hexakota init DIR` writes a commented one") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, "file", f"not valid TOML ({error})", "correct that line") from error
+    settings = Reader(path).build(Settings, raw, "", {"folder": path.parent})
+    check(path, settings)
+    return typing.cast(Settings, settings)
