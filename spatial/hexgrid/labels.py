@@ -81,13 +81,21 @@ def _is_area(shapes: NDArray[Any]) -> Bools:
 
 
 def _covered(part: NDArray[Any], truth: NDArray[Any], inside: Bools, min_share: float) -> Bools:
-    """Return which parts of cells are covered by at least a share."""
-    areas = shapely.union_all(truth[_is_area(truth)])
-    shapely.prepare(areas)
+    """Return which parts of cells are covered by at least a share.
+
+    Each cell meets only the areas near it: cutting every cell out of their union takes minutes for a thousand districts.
+    """
+    areas = truth[_is_area(truth)]
+    near = np.flatnonzero(inside)
+    area, at = shapely.STRtree(part[near]).query(areas, predicate="intersects")
+    order = np.argsort(at, kind="stable")
+    met, starts = np.unique(at[order], return_index=True)
+    cut = shapely.intersection(part[near[at[order]]], areas[area[order]])
+    cell = near[met]
+    whole = [shapely.area(shapely.union_all(own)) for own in np.split(cut, starts[1:])] if len(met) else []
+    share = np.array(whole, dtype=float) / shapely.area(part[cell])
     covered = np.zeros(len(part), dtype=bool)
-    near = np.flatnonzero(inside & shapely.intersects(part, areas))
-    share = shapely.area(shapely.intersection(part[near], areas)) / shapely.area(part[near])
-    covered[near] = (share > 0.0) & (share >= min_share)
+    covered[cell] = (share > 0.0) & (share >= min_share)
     return covered
 
 
