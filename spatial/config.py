@@ -65,7 +65,8 @@ _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
-    "realisations", "wet_depth_m", "min_depth_m", "trees", "tree_depth", "learning_rate", "min_cells_leaf", "n_resamples",
+    "realisations", "wet_depth_m", "min_depth_m", "trees", "tree_depth", "learning_rate", "min_cells_leaf",
+    "n_resamples",
 )  # fmt: skip
 
 

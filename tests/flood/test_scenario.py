@@ -47,7 +47,7 @@ def balanced(water: Water) -> None:
 def test_a_coast_and_two_hollows_by_hand(coast: tuple[Array, NDArray[np.bool_]]) -> None:
     z, sea = coast
     water = scenario(z, sea, 10.0, 0.9)
-    # The tide of 0.9 m takes the shore, 0.5 m deep; the hollow at 0.2 m lies lower but behind a bank, and stays without.
+    # The tide of 0.9 m takes the shore, 0.5 m deep; the hollow at 0.2 m lies lower behind a bank and gets none.
     assert water.depth_m[1, 1] == pytest.approx(0.5)
     assert np.flatnonzero(water.tide).tolist() == [10]
     assert np.isnan(water.depth_m[1, 0])
