@@ -224,7 +224,9 @@ class _Fetch:
         source = f"{settings.mirrors.glo30}: {', '.join(made.tiles)}"
         if self._keep(_ELEVATION, part.read_bytes(), source, GLO30_LICENCE, made.retrieved):
             self.made[_ELEVATION] = None
-            self.inputs.append(("elevation", _ELEVATION, f"vertical_datum = {_quoted(VERTICAL_DATUM)}\n"))
+            stated = "dem_error" in tomllib.loads(settings.file.read_text("utf-8"))
+            error = "" if stated else '\n[dem_error]\nproduct = "glo30"\n'
+            self.inputs.append(("elevation", _ELEVATION, f"vertical_datum = {_quoted(VERTICAL_DATUM)}\n{error}"))
             self.margin_m = made.margin_m
         part.unlink()
 

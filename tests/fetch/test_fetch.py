@@ -113,6 +113,7 @@ def test_fetch_writes_every_file_and_names_it_with_the_comments_kept(world: Worl
     assert [s.path.name for s in settings.roads] == ["roads.geojson"]
     assert {s.level for s in settings.admin_areas} == {"kelurahan", "kecamatan"}
     assert settings.elevation[0].vertical_datum == "EGM2008"
+    assert settings.dem_error.product == "glo30"
     tables = {name: gpd.read_file(city / f"data/{name}.geojson") for name in FILES}
     assert {name: len(table) for name, table in tables.items()} == {
         "roads": 5, "lamps": 2, "waterways": 1, "buildings": 1, "facilities": 2, "kelurahan": 2, "kecamatan": 1,
