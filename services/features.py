@@ -2,7 +2,7 @@
 
 SQL is parametrised; the only names in it are those of `spatial.contracts`. The R-tree gives the candidates of a box,
 and the geometry itself decides at its edge. A request is answered from one version: the served one, or the one that
-`version=` names.
+`version=` names. A version that an older program published may lack layers (not found) and columns (null).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _ENVELOPE_BYTES = (0, 32, 48, 48, 64)
 _local = threading.local()
 
 Box = tuple[float, float, float, float]
+Missing = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,30 +122,32 @@ class FeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no ty
             raise _bad(f"offset={offset}: too large")
         given = dict(properties)
         connection = self._connection(given.pop("version", None))
-        where = self._where(connection, bbox, datetime_, given)
+        missing = self._missing(connection)
+        where = self._where(connection, bbox, datetime_, given, missing)
         matched = connection.execute(f'SELECT count(*) FROM "{self.layer.name}" {where.sql}', where.parameters)
         total = int(matched.fetchone()[0])
         answer = {"type": "FeatureCollection", "numberMatched": total, "numberReturned": 0, "features": []}
         if resulttype == "hits":
             return answer
-        rows = connection.execute(self.page_sql(where), (*where.parameters, limit, offset))
+        rows = connection.execute(self.page_sql(where, missing), (*where.parameters, limit, offset))
         features = [self._feature(row, select_properties, skip_geometry) for row in rows]
         return answer | {"numberReturned": len(features), "features": features}
 
     def get(self, identifier: str, **_: Any) -> dict[str, Any]:
         """Return one feature by its id. Raises ProviderItemNotFoundError."""
-        row = self._connection(PINNED_VERSION.get()).execute(self.item_sql(), (identifier,)).fetchone()
+        connection = self._connection(PINNED_VERSION.get())
+        row = connection.execute(self.item_sql(self._missing(connection)), (identifier,)).fetchone()
         if row is None:
             raise ProviderItemNotFoundError(user_msg=f"{self.layer.name} has no item {identifier!r}")
         return self._feature(row, (), False)
 
-    def page_sql(self, where: Where) -> str:
+    def page_sql(self, where: Where, missing: Missing = frozenset()) -> str:
         """Return the statement of a page."""
-        return f'SELECT {self._columns()} FROM "{self.layer.name}" {where.sql} ORDER BY fid LIMIT ? OFFSET ?'
+        return f'SELECT {self._columns(missing)} FROM "{self.layer.name}" {where.sql} ORDER BY fid LIMIT ? OFFSET ?'
 
-    def item_sql(self) -> str:
+    def item_sql(self, missing: Missing = frozenset()) -> str:
         """Return the statement of one item."""
-        return f'SELECT {self._columns()} FROM "{self.layer.name}" WHERE "{self.layer.id_column}" = ?'
+        return f'SELECT {self._columns(missing)} FROM "{self.layer.name}" WHERE "{self.layer.id_column}" = ?'
 
     def candidates_sql(self) -> str:
         """Return the statement of the R-tree's candidates of a box; the tree keeps 32-bit bounds, rounded outwards."""
@@ -157,8 +160,15 @@ class FeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no ty
         """Return the statement of the geometries of given rows."""
         return f'SELECT fid, geom FROM "{self.layer.name}" WHERE fid IN (SELECT value FROM json_each(?))'
 
-    def _columns(self) -> str:
-        return "geom, " + ", ".join(f'"{name}"' for name in self.layer.names)
+    def _columns(self, missing: Missing) -> str:
+        return "geom, " + ", ".join(_sql(name, missing) for name in self.layer.names)
+
+    def _missing(self, connection: sqlite3.Connection) -> Missing:
+        """Return the columns that the version lacks. Raises ProviderItemNotFoundError where it lacks the layer."""
+        there = {row[1] for row in connection.execute(f'PRAGMA table_info("{self.layer.name}")')}
+        if not there:
+            raise ProviderItemNotFoundError(user_msg=f"this version has no {self.layer.name}; it is an older one")
+        return frozenset(self.layer.names) - there
 
     def _connection(self, version_id: str | None) -> sqlite3.Connection:
         """Return this thread's connection to a version's file: read-only, never locked, since a version stays."""
@@ -183,10 +193,11 @@ class FeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no ty
         bbox: Sequence[float],
         datetime_: str | None,
         properties: dict[str, str],
+        missing: Missing,
     ) -> Where:
-        terms = [self._property(name, value) for name, value in properties.items()]
+        terms = [self._property(name, value, missing) for name, value in properties.items()]
         if datetime_ is not None:
-            terms += self._instants(datetime_)
+            terms += self._instants(datetime_, missing)
         if bbox:
             fids = self._inside(connection, _boxes(bbox))
             terms.append(Where("fid IN (SELECT value FROM json_each(?))", (json.dumps(fids),)))
@@ -206,26 +217,32 @@ class FeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no ty
             inside |= sure | {row[0] for row, yes in zip(edge, meets, strict=True) if yes}
         return sorted(inside)
 
-    def _property(self, name: str, text: str) -> Where:
+    def _property(self, name: str, text: str, missing: Missing) -> Where:
         column = next((c for c in self.layer.columns if c.name == name), None)
         if column is None:
             raise _bad(f"{name} is neither a parameter nor a property of {self.layer.name}")
-        return Where(f'"{name}" = ?', (_value(column, text),))
+        return Where(f"{_sql(name, missing)} = ?", (_value(column, text),))
 
-    def _instants(self, text: str) -> list[Where]:
+    def _instants(self, text: str, missing: Missing) -> list[Where]:
         """Return the condition of `datetime`; a feature without a time matches (Features Part 1, 7.15.4)."""
         begin, end = _interval(text)
         name = self.layer.temporal
         if name is None:
             return []
-        terms = [(f'"{name}" >= ?', begin), (f'"{name}" <= ?', end)]
-        return [Where(f'("{name}" IS NULL OR {sql})', (value,)) for sql, value in terms if value is not None]
+        column = _sql(name, missing)
+        terms = [(f"{column} >= ?", begin), (f"{column} <= ?", end)]
+        return [Where(f"({column} IS NULL OR {sql})", (value,)) for sql, value in terms if value is not None]
 
     def _feature(self, row: Sequence[Any], select: Sequence[str], skip_geometry: bool) -> dict[str, Any]:
         values = dict(zip(self.layer.names, row[1:], strict=True))
         chosen = {k: v for k, v in values.items() if k in select} if select else values
         geometry = None if skip_geometry else mapping(shapely.from_wkb(_wkb(row[0])))
         return {"type": "Feature", "id": values[self.layer.id_column], "geometry": geometry, "properties": chosen}
+
+
+def _sql(name: str, missing: Missing) -> str:
+    """Return a column in SQL; a quoted name that is no column would be read as a text."""
+    return "NULL" if name in missing else f'"{name}"'
 
 
 def _bad(message: str) -> ProviderInvalidQueryError:

@@ -13,18 +13,8 @@ from spatial.store.versions import Versions
 from tests.pipeline.tiny import write_tiny_city
 
 COMMANDS = (
-    "init",
-    "fetch",
-    "check",
-    "run",
-    "evaluate",
-    "scenario",
-    "serve",
-    "versions",
-    "rollback",
-    "prune",
-    "demo",
-    "version",
+    *("init", "fetch", "check", "run", "scenario", "evaluate", "serve"),
+    *("versions", "rollback", "prune", "demo", "version"),
 )
 
 
@@ -86,6 +76,10 @@ def test_the_life_of_a_city(tmp_path: Path) -> None:
     assert Versions(city / "var").current().id == listed[0].split()[0]
     assert hexakota("rollback", city).exit_code == 2
     assert hexakota("rollback", city, "nonsense").exit_code == 2
+    storm = hexakota("scenario", city, "--rain-mm", "80")
+    assert storm.exit_code == 0, storm.stderr
+    assert "sel tergenang / cells under water" in storm.stdout
+    assert len(hexakota("versions", city).stdout.splitlines()) == 3
     assert "deleted" in hexakota("prune", city, "--keep", 0).stdout
     assert len(hexakota("versions", city).stdout.splitlines()) == 1
 

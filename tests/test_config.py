@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import spatial
-from spatial.config import load_settings
+from spatial.config import load_settings, parameters
 from spatial.errors import InputError
+from spatial.flood.coast import TideParameters
+from spatial.flood.dem_error import DemError
 
 MINIMAL = '[city]\nname = "K"\n[area]\nbbox = [117.0, -4.0, 118.0, -3.0]\n'
 
@@ -67,6 +69,27 @@ def test_paths_are_relative_to_the_file_and_lists_and_times_are_typed(tmp_path: 
         (MINIMAL + "[cleaning]\ndefault_p = nan\n", "cleaning.default_p", "nan is not 0 or more"),
         (MINIMAL + '[evidence]\ncorrection = "both"\n', "evidence.correction", "one of 'background'"),
         ("[city\n", "file", "not valid TOML"),
+        (MINIMAL + "[burn]\nwaterway_depth_m = -1\n", "burn.waterway_depth_m", "-1.0 is not 0 or more"),
+        (MINIMAL + "[burn]\nburn_waterways = 1\n", "burn.burn_waterways", "1 is not bool"),
+        (MINIMAL + '[dem_error]\nproduct = "srtm"\n', "dem_error.product", "srtm30, glo30"),
+        (MINIMAL + "[dem_error]\nsigma_m = 2\n", "dem_error.range_m", "is missing"),
+        (MINIMAL + "[dem_error]\nrange_m = 2\n", "dem_error.sigma_m", "is missing"),
+        (MINIMAL + "[dem_error]\nrealisations = 0\n", "dem_error.realisations", "0 is not above 0"),
+        (MINIMAL + '[tide]\ndatum = "LAT"\n', "tide.offset_m", "missing"),
+        (MINIMAL + '[tide]\ndatum = "LAT"\noffset_m = 0\n', "elevation.vertical_datum", "is missing"),
+        (MINIMAL + "[gfi]\nexponent = 0\n", "gfi.exponent", "0.0 is not above 0"),
+        (MINIMAL + "[scenario]\nrunoff_share = 1.5\n", "scenario.runoff_share", "1.5 is above 1"),
+        (MINIMAL + "[scenario]\nwet_depth_m = 0\n", "scenario.wet_depth_m", "0.0 is not above 0"),
+        (MINIMAL + "[calibration]\nfolds = 2\n", "calibration.folds", "2 is below 3"),
+        (MINIMAL + "[calibration]\nmin_blocks = 4\n", "calibration.min_blocks", "4 is below the 5 folds"),
+        (MINIMAL + "[calibration]\ntrees = 0\n", "calibration.trees", "0 is not above 0"),
+        (MINIMAL + "[susceptibility]\nwater_ratio = 1\n", "susceptibility.water_ratio", "not above 1"),
+        (MINIMAL + '[[flood_labels]]\npath = "none.gpkg"\n', "flood_labels[0].path", "no such file"),
+        (
+            MINIMAL + '[[flood_labels]]\npath = "city.toml"\nlooked_for = "none.gpkg"\n',
+            "flood_labels[0].looked_for",
+            "no such file",
+        ),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_key(tmp_path: Path, text: str, field: str, words: str) -> None:
@@ -76,6 +99,21 @@ def test_a_wrong_file_is_refused_with_the_key(tmp_path: Path, text: str, field: 
     assert words in str(caught.value)
     assert "city.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_product_stands_for_the_error_and_what_is_stated_goes_first(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, MINIMAL + '[dem_error]\nproduct = "glo30"\nsigma_m = 1\n'))
+    assert settings.dem_error.error() == DemError(1.0, 120.0)
+    assert load_settings(write(tmp_path, MINIMAL)).dem_error.error() is None
+
+
+def test_a_tide_below_the_datum_and_its_parameters_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "z.tif").write_bytes(b"")
+    text = MINIMAL + '[[elevation]]\npath = "z.tif"\nvertical_datum = "EGM2008"\n'
+    settings = load_settings(write(tmp_path, text + '[tide]\ndatum = "LAT"\noffset_m = -1.4\n'))
+    assert settings.tide == TideParameters("LAT", -1.4)
+    assert parameters(settings)["tide"] == {"datum": "LAT", "offset_m": -1.4, "level_m": None}
+    assert "tide" not in parameters(load_settings(write(tmp_path, text)))
 
 
 def test_a_missing_file_names_init(tmp_path: Path) -> None:

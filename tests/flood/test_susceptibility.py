@@ -11,14 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
-from spatial.flood.susceptibility import SusceptibilityParameters, disk, memberships, score_parts
+from spatial.flood.susceptibility import SusceptibilityParameters, disk, highest_within, memberships, score_parts
 from spatial.flood.terrain import Terrain
 
 Array = NDArray[np.float64]
 # Round figures: the stream counts from 1/10 to 10 times its height, TWI from 10 to 20, a hollow of 2 m is full.
 ROUND = SusceptibilityParameters(10.0, 10.0, 20.0, 30.0, 2.0, 2.0, 1.0, 1.0, 0.3)
 WEIGHTS = {"stream": 0.5, "wetness": 0.25, "depression": 0.25}
+
+
+def fields(low: float, high: float) -> st.SearchStrategy[Array]:
+    return arrays(np.float64, (5, 6), elements=st.floats(low, high, width=32))
 
 
 def ground(twi: Array, depth: Array | float = 0.0, sea: NDArray[np.bool_] | None = None) -> Terrain:
@@ -99,6 +104,13 @@ def test_a_disk_is_round() -> None:
     assert disk(1.5).shape == (3, 3)
 
 
+@given(fields(-30, 30), st.floats(0.0, 9.0))
+def test_the_highest_within_is_that_of_a_round_footprint(values: Array, radius: float) -> None:
+    """The oracle: scipy's own filter with the whole disk."""
+    expected = maximum_filter(values, footprint=disk(radius), mode="nearest")
+    assert np.array_equal(highest_within(values, radius), expected)
+
+
 def test_the_score_by_hand() -> None:
     parts = {"stream": np.array([0.4, np.nan]), "wetness": np.array([0.2, np.nan])}
     both = score_parts(parts, np.array([1.0, 1.0]), ROUND)
@@ -109,10 +121,6 @@ def test_the_score_by_hand() -> None:
     assert score_parts(None, np.array([0.6]), ROUND)["evidence"] == pytest.approx([0.6])
     assert score_parts(parts, None, ROUND)["stream"][0] == pytest.approx(0.4)
     assert score_parts(None, None, ROUND) == {}
-
-
-def fields(low: float, high: float) -> st.SearchStrategy[Array]:
-    return arrays(np.float64, (5, 6), elements=st.floats(low, high, width=32))
 
 
 heights = st.floats(0.0, 3.0)

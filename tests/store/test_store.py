@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spatial.contracts import FLOOD_ZONES, REPORTS, checked
 from spatial.errors import ContractError, NotFoundError, StoreError
-from spatial.store.geopackage import content_hash, read_layer, read_members, write_layers
+from spatial.store.geopackage import content_hash, fill_layers, read_layer, read_members, write_layers
 from spatial.store.live import LiveTables
 from spatial.store.versions import MANIFEST_FILE, Versions
 
@@ -153,6 +153,50 @@ def test_a_version_that_is_there_already_is_kept_and_served(tmp_path: Path) -> N
     with versions.locked():
         versions.publish(stage(versions, "first"), "v1")
         assert versions.publish(stage(versions, "second"), "v1").manifest["text"] == "first"
+
+
+def test_a_scenario_is_kept_listed_and_never_served(tmp_path: Path) -> None:
+    versions = Versions(tmp_path / "var")
+    with versions.locked():
+        versions.publish(stage(versions, "a"), "v1")
+        staged = versions.staging()
+        (staged / MANIFEST_FILE).write_text('{"previous": null, "text": "storm", "scenario": {}}')
+        assert versions.keep(staged, "s1").manifest["text"] == "storm"
+        assert versions.current().id == "v1"
+        with pytest.raises(StoreError, match="s1 is a scenario"):
+            versions.serve("s1")
+        versions.publish(stage(versions, "b"), "v2")
+        assert [(v.id, time is not None) for v, time in versions.all()] == [("v1", True), ("s1", True), ("v2", True)]
+        assert versions.keep(stage(versions, "again"), "s1").manifest["text"] == "storm"
+        assert [v.id for v, _ in versions.all()] == ["v1", "v2", "s1"]
+        assert versions.prune(1) == ["v1"]
+    assert versions.current().id == "v2"
+
+
+def test_layers_are_filled_in_a_file_that_has_them_empty(tmp_path: Path) -> None:
+    full = reports(["b", "a"], depth_m=[0.5, None])
+    empty = full.iloc[:0]
+    for name in ("one", "two"):
+        write_layers(tmp_path / f"{name}.gpkg", {REPORTS: empty, FLOOD_ZONES: no_zones()}, NO_MEMBERS)
+        fill_layers(tmp_path / f"{name}.gpkg", {REPORTS: full})
+    one, two = ((tmp_path / f"{n}.gpkg").read_bytes() for n in ("one", "two"))
+    assert one == two
+    back = read_layer(tmp_path / "one.gpkg", "reports")
+    assert back["report_id"].tolist() == ["a", "b"]
+    assert read_layer(tmp_path / "one.gpkg", "flood_zones").empty
+    assert len(gpd.read_file(tmp_path / "one.gpkg", layer="reports", bbox=(100.5, -4, 102, -2))) == 1  # the R-tree too
+    with pytest.raises(ContractError, match="ids repeat"):
+        fill_layers(tmp_path / "one.gpkg", {REPORTS: reports(["c", "c"])})
+    with sqlite3.connect(tmp_path / "one.gpkg") as connection:
+        bounds = connection.execute("SELECT min_x, max_x FROM gpkg_contents WHERE table_name = 'reports'").fetchone()
+        names = [row[0] for row in connection.execute("SELECT table_name FROM gpkg_contents")]
+    assert bounds == (100.0, 101.0)
+    assert sorted(names) == ["flood_zones", "layer_styles", "reports", "zone_members"]
+
+
+def no_zones() -> gpd.GeoDataFrame:
+    columns: dict[str, list[str]] = {name: [] for name in ("zone_id", "zone_type", "severity", "version")}
+    return gpd.GeoDataFrame(columns, geometry=[], crs="EPSG:4326")
 
 
 def test_leftovers_of_a_killed_run_go_and_a_lost_version_is_said(tmp_path: Path) -> None:
