@@ -81,16 +81,18 @@ def analyse_city(
     incidents = recent_floods(placed, settings)
     few = terrain_parts is not None and len(incidents) < settings.evidence.min_incidents
     parts = score_parts(terrain_parts, None if evidence is None or few else evidence.value, settings.susceptibility)
-    score = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0) if parts else np.full(n, np.nan)
-    cells["flood_score"], cells["flood_class"] = score, classify(score, settings.flood_zones.class_breaks)
-    probability, skill = judge(cells, inputs, settings)
-    cells["flood_probability"] = np.nan if probability is None else probability
+    skill = _add_score(cells, parts, inputs, settings)
     seeds = incident_seeds(
         incidents[["x", "y"]].to_numpy(float), incidents["cell"].to_numpy(np.int64), n, settings.flood_zones
     )
     counts = np.bincount(incidents["cell"].to_numpy(np.int64), minlength=n).astype(float)
     labels = delineate(
-        score, cells["flood_susceptibility"].to_numpy(float), seeds, counts, neighbours, settings.flood_zones
+        cells["flood_score"].to_numpy(float),
+        cells["flood_susceptibility"].to_numpy(float),
+        seeds,
+        counts,
+        neighbours,
+        settings.flood_zones,
     )
     flood_inputs = FloodInputs(cells, parts, labels, incidents, cell_km2(grid))
     floods, flood_members = flood_zones(
@@ -119,6 +121,17 @@ def analyse_city(
     return Result(
         layers, rasters, pd.concat([flood_members, outage_members], ignore_index=True), evidence, facts, skill
     )
+
+
+def _add_score(
+    cells: gpd.GeoDataFrame, parts: Mapping[str, NDArray[np.float64]], inputs: Inputs, settings: Settings
+) -> dict[str, Any]:
+    """Add flood score, class and probability; return what the manifest says of their skill."""
+    score = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0) if parts else np.full(len(cells), np.nan)
+    cells["flood_score"], cells["flood_class"] = score, classify(score, settings.flood_zones.class_breaks)
+    probability, skill = judge(cells, inputs, settings)
+    cells["flood_probability"] = np.nan if probability is None else probability
+    return skill
 
 
 def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:

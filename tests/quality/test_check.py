@@ -199,7 +199,11 @@ def test_the_sample_citys_default_point_and_wrong_rows_are_found(tmp_path: Path)
     assert sum(r.rows for r in quality.refused) + quality.reports.flags["outside_area"] >= truth["wrong_row"] == 49
     assert quality.elevation is not None
     assert quality.elevation.of("spike", "pit", "hole") == ()
-    assert {cost.en for cost in quality.costs if cost.gap} == {"no buildings are given", "no facilities are given"}
+    assert {cost.en for cost in quality.costs if cost.gap} == {
+        "no buildings are given",
+        "no facilities are given",
+        "the city names no past flood ([[flood_labels]])",
+    }
 
 
 def test_lisbon(shared_data) -> None:
