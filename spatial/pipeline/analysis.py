@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from spatial.config import Settings
 from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS, Layer, Progress, Raster
@@ -68,7 +69,7 @@ def analyse_city(
     previous : `zone_id, member` of the served version, empty for a first one.
     version : id of the version being made.
     """
-    grid, n = inputs.grid, len(inputs.grid.cells)
+    grid = inputs.grid
     neighbours = disk_matrix(list(grid.cells), 1)
     cells = base_cells(inputs, placed, settings)
     add_roads_and_lamps(cells, plane, grid)
@@ -82,21 +83,8 @@ def analyse_city(
     few = terrain_parts is not None and len(incidents) < settings.evidence.min_incidents
     parts = score_parts(terrain_parts, None if evidence is None or few else evidence.value, settings.susceptibility)
     skill = _add_score(cells, parts, inputs, settings)
-    seeds = incident_seeds(
-        incidents[["x", "y"]].to_numpy(float), incidents["cell"].to_numpy(np.int64), n, settings.flood_zones
-    )
-    counts = np.bincount(incidents["cell"].to_numpy(np.int64), minlength=n).astype(float)
-    labels = delineate(
-        cells["flood_score"].to_numpy(float),
-        cells["flood_susceptibility"].to_numpy(float),
-        seeds,
-        counts,
-        neighbours,
-        settings.flood_zones,
-    )
-    flood_inputs = FloodInputs(cells, parts, labels, incidents, cell_km2(grid))
-    floods, flood_members = flood_zones(
-        flood_inputs, _of_type(previous, "flood"), version, placed.as_of, settings.flood_zones
+    labels, floods, flood_members = _flood(
+        cells, parts, incidents, neighbours, cell_km2(grid), _of_type(previous, "flood"), version, placed, settings
     )
     progress.stage("lighting", "Zona PJU padam / lighting-outage zones")
     outages, outage_members = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
@@ -140,6 +128,32 @@ def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
 
 def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:
     return previous[previous["zone_id"].str.startswith(f"{zone_type}-")]
+
+
+def _flood(
+    cells: gpd.GeoDataFrame,
+    parts: Mapping[str, NDArray[np.float64]],
+    incidents: pd.DataFrame,
+    neighbours: csr_array,
+    km2: NDArray[np.float64],
+    previous: pd.DataFrame,
+    version: str,
+    placed: Placed,
+    settings: Settings,
+) -> tuple[NDArray[np.int64], gpd.GeoDataFrame, pd.DataFrame]:
+    """Return the zone of each cell (-1 for none), the flood zones in CRS84, and their members."""
+    cell = incidents["cell"].to_numpy(np.int64)
+    seeds = incident_seeds(incidents[["x", "y"]].to_numpy(float), cell, len(cells), settings.flood_zones)
+    labels = delineate(
+        cells["flood_score"].to_numpy(float),
+        cells["flood_susceptibility"].to_numpy(float),
+        seeds,
+        np.bincount(cell, minlength=len(cells)).astype(float),
+        neighbours,
+        settings.flood_zones,
+    )
+    inputs = FloodInputs(cells, parts, labels, incidents, km2)
+    return labels, *flood_zones(inputs, previous, version, placed.as_of, settings.flood_zones)
 
 
 def _lighting(
