@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -17,6 +16,7 @@ from rich.table import Table
 import spatial
 from services.errors import exit_status
 from services.options import question
+from services.summary import show_run
 from spatial.errors import HexakotaError, InputError, StoreError
 from spatial.store.versions import Versions
 
@@ -208,54 +208,7 @@ def _run(city: Path, force: bool = False, drop_missing: bool = False) -> None:
     progress = _Bar(console)
     with progress.bar:
         outcome = pipeline.run(city, progress, force=force, drop_missing=drop_missing)
-    _summary(outcome.version.manifest, outcome.version.path, Console())
-
-
-def _summary(manifest: dict[str, Any], path: Path, console: Console) -> None:
-    synthetic = " [SINTETIS / SYNTHETIC]" if manifest["city"]["synthetic"] else ""
-    console.print(f"\n{manifest['city']['name']}{synthetic}, versi / version {manifest['version']}", markup=False)
-    inputs = Table()
-    inputs.add_column("masukan / input", overflow="fold")
-    for title in ("baris masuk / rows in", "dipakai / used", "karantina / quarantined", "lainnya / left out"):
-        inputs.add_column(title, justify="right")
-    for row in manifest["inputs"]:
-        inputs.add_row(
-            row["path"],
-            *(
-                "–" if row[k] is None else f"{row[k]:,}"
-                for k in ("rows_in", "rows_used", "rows_quarantined", "rows_excluded")
-            ),
-        )
-    console.print(inputs)
-    reports = manifest["reports"]
-    if reports["rows_in"]:
-        console.print(
-            f"laporan / reports: {reports['stored']:,} tersimpan / stored, "
-            f"{reports['in_cells_and_counted']:,} dihitung dalam sel / counted in cells, "
-            f"{reports['distinct_incidents']:,} kejadian / incidents"
-        )
-        told = {
-            "tanda / flags": reports["flags"],
-            "karantina / quarantine": reports["quarantine_reasons"],
-            "kata tak dikenal / unmapped words": reports["unmapped_words"],
-        }
-        for title, counts in told.items():
-            if counts:
-                rows = sorted(counts.items(), key=lambda row: -row[1])[:8]
-                console.print(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in rows), markup=False)
-        if reports["kept_from_earlier_deliveries"]:
-            console.print(
-                f"dari kiriman lama / kept from earlier deliveries: {reports['kept_from_earlier_deliveries']:,}"
-                " (--drop-missing melupakannya / forgets them)"
-            )
-    layers = Table("layer", "fitur / features")
-    for name, layer in manifest["layers"].items():
-        layers.add_row(name, f"{layer['rows']:,}")
-    console.print(layers)
-    for row in manifest["left_out"]:
-        console.print(f"! {row['id']} / {row['en']}", markup=False, soft_wrap=True)
-    console.print(f"QGIS: {path / 'layers.gpkg'}", markup=False, soft_wrap=True)
-    console.print(f"server: hexakota serve {shlex.quote(str(path.parents[2]))}", markup=False, soft_wrap=True)
+    show_run(outcome.version.manifest, outcome.version.path, Console())
 
 
 @_command("hexakota scenario tarakan --rain-mm 100", "hexakota scenario tarakan --rain-mm 100 --tide-m 1.2")

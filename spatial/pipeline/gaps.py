@@ -252,9 +252,16 @@ def reason(layer: Layer, column: str, known: Known) -> Text | None:
 
 def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what the run had to do without, one bilingual sentence each, with a stable code."""
-    score = skill.get("flood_score", {"calibrated": False, "reason_id": "", "reason_en": ""})
-    edge = float(facts.get("catchment_touches_edge_share", 0.0))
-    rows: list[tuple[bool, str, str, str]] = [
+    rows = (*_of_reports(known), *_of_places(known, facts), *_of_labels(known, skill))
+    return [{"code": code, "id": indonesian, "en": english} for applies, code, indonesian, english in rows if applies]
+
+
+Lack = tuple[bool, str, str, str]
+"""Whether it is so, its code, and its sentence in Indonesian and English."""
+
+
+def _of_reports(known: Known) -> list[Lack]:
+    return [
         (
             not known.elevation,
             "no_elevation",
@@ -285,6 +292,12 @@ def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -
             "Laporan tanpa waktu: status menentukan mana yang terbuka, tren tidak dihitung.",
             "The reports carry no time: status decides what is open, and there is no trend.",
         ),
+    ]
+
+
+def _of_places(known: Known, facts: Mapping[str, Any]) -> list[Lack]:
+    edge = float(facts.get("catchment_touches_edge_share", 0.0))
+    return [
         (
             known.too_fine,
             "fine_resolution",
@@ -324,6 +337,12 @@ def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -
             f"{edge:.1%} of the land pixels drain ground that reaches the edge "
             "of the elevation: HAND and flow accumulation may be wrong there.",
         ),
+    ]
+
+
+def _of_labels(known: Known, skill: Mapping[str, Any]) -> list[Lack]:
+    score = skill.get("flood_score", {"calibrated": False, "reason_id": "", "reason_en": ""})
+    return [
         (
             NO_LABELLED_CELL in skill,
             "not_calibrated",
@@ -343,4 +362,3 @@ def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -
             "The flood score is not calibrated: it has not been scored against a past flood of this city.",
         ),
     ]
-    return [{"code": code, "id": indonesian, "en": english} for applies, code, indonesian, english in rows if applies]
