@@ -306,8 +306,7 @@ def versions(city: Path) -> None:
     for version, published in store.all():
         rows = ", ".join(f"{name} {layer['rows']}" for name, layer in version.manifest["layers"].items())
         told = version.manifest.get("scenario")
-        tide = "" if told is None or told["sea_level_m"] is None else f", laut / sea {told['sea_level_m']:+.2f} m"
-        what = "" if told is None else f"skenario / scenario {told['rain_mm']:g} mm{tide}; "
+        what = "" if told is None else f"skenario / scenario: {told['title']}; "
         mark = "*" if served and served.id == version.id else " "
         click.echo(f"{mark} {version.id}  {published or '–'}  {what}{rows}")
 

@@ -257,6 +257,7 @@ def _told(
     by_class = roads.assign(highway=roads["highway"].fillna("")).groupby("highway")["water_length_m"].sum()
     ponding = water.ponding
     return {
+        "title": _asked(storm),
         "base": base.id,
         **asdict(storm),
         "sea_level_m": None if levels_m is None else float(levels_m.max()),
@@ -312,6 +313,9 @@ def _described(layer: Layer, table: gpd.GeoDataFrame, manifest: dict[str, Any]) 
 def _title(manifest: dict[str, Any]) -> str:
     told, city = manifest["scenario"], manifest["city"]
     synthetic = "[SINTETIS / SYNTHETIC] " if city["synthetic"] else ""
-    level = told["sea_level_m"]
-    tide = "" if level is None else f", laut / sea {level:+.2f} m"
-    return f"{synthetic}{city['name']}\nskenario / scenario: hujan / rain {told['rain_mm']:g} mm{tide}"
+    return f"{synthetic}{city['name']}\nskenario / scenario: {told['title']}"
+
+
+def _asked(storm: Storm) -> str:
+    tide = "" if storm.tide_m is None else f", pasang / tide {storm.tide_m:g} m"
+    return f"hujan / rain {storm.rain_mm:g} mm{', deret pasang / tide series' if storm.tide_series else tide}"

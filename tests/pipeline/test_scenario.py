@@ -162,7 +162,7 @@ def test_a_scenario_is_never_served_nor_stood_upon_and_is_listed_as_one(sample: 
         Versions(sample / "var").serve(storm.id)
     (line,) = (line for line in hexakota("versions", sample).stdout.splitlines() if storm.id in line)
     assert line.startswith(" ")
-    assert "scenario 100 mm, pasang / tide 1.2 m" in line
+    assert "scenario: hujan / rain 100 mm, pasang / tide 1.2 m" in line
 
 
 def test_what_is_asked_makes_the_id(sample: Path, storm: Version) -> None:
