@@ -150,10 +150,15 @@ class Versions:
             history.write(json.dumps(row) + "\n")
 
     def prune(self, keep: int) -> list[str]:
-        """Delete all but the served version and the `keep` newest others; return the ids that went."""
+        """Delete all but the served version, the `keep` newest others and the `keep` newest scenarios.
+
+        Return the ids that went.
+        """
         served = self.current()
         others = [version for version, _ in self.all() if served is None or version.id != served.id]
-        gone = others[: max(len(others) - keep, 0)]
+        scenarios = [version for version in others if "scenario" in version.manifest]
+        plain = [version for version in others if version not in scenarios]
+        gone = [version for kind in (plain, scenarios) for version in kind[: max(len(kind) - keep, 0)]]
         for version in gone:
             shutil.rmtree(version.path)
         return [version.id for version in gone]

@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from spatial import pipeline
+from spatial.evaluate import Question, evaluate
 from spatial.hexgrid.join import to_plane
 from spatial.registry import LAYERS
 from spatial.store.geopackage import read_layer
@@ -133,3 +134,15 @@ def test_every_null_of_a_real_city_has_a_reason(name: str, request: pytest.Fixtu
     for layer in LAYERS:
         nulls = {c for c in layer.names if layers[layer.name][c].isna().any()}
         assert nulls <= set(manifest["layers"][layer.name]["null_because"]), layer.name
+
+
+def test_denpasars_index_finds_the_flood_of_2025(shared_data, tmp_path: Path) -> None:
+    """33 cells of the 42 places labelled Denpasar; no parameter was set with a label, see docs/methods.md."""
+    points = gpd.read_file(shared_data("denpasar/flood_points.geojson"))
+    truth = tmp_path / "truth.geojson"
+    points[points["field_3"] == "Denpasar"].to_file(truth)
+    pipeline.run(CITIES / "denpasar")
+    found = evaluate(CITIES / "denpasar", Question(truth, score="flood_susceptibility"))
+    assert found.skill.n_positive == 33
+    assert found.skill.auc.value >= 0.85
+    assert found.skill.auc.value >= max(rival.auc.value for rival in found.skill.baselines)

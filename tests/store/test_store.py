@@ -148,6 +148,18 @@ def test_publish_rollback_prune(tmp_path: Path) -> None:
     assert versions.current().manifest["text"] == "v1"
 
 
+def test_scenarios_push_no_version_out(tmp_path: Path) -> None:
+    versions = Versions(tmp_path / "var")
+    with versions.locked():
+        for name in ("v1", "v2", "v3"):
+            versions.publish(stage(versions, name), name)
+        for name in ("s1", "s2"):
+            staged = stage(versions, name)
+            (staged / "manifest.json").write_text('{"scenario": {}}')
+            versions.keep(staged, name)
+        assert versions.prune(1) == ["v1", "s1"]
+
+
 def test_a_version_that_is_there_already_is_kept_and_served(tmp_path: Path) -> None:
     versions = Versions(tmp_path / "var")
     with versions.locked():
@@ -169,7 +181,6 @@ def test_a_scenario_is_kept_listed_and_never_served(tmp_path: Path) -> None:
         assert [(v.id, time is not None) for v, time in versions.all()] == [("v1", True), ("s1", True), ("v2", True)]
         assert versions.keep(stage(versions, "again"), "s1").manifest["text"] == "storm"
         assert [v.id for v, _ in versions.all()] == ["v1", "v2", "s1"]
-        assert versions.prune(1) == ["v1"]
     assert versions.current().id == "v2"
 
 
