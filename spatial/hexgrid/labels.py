@@ -83,7 +83,7 @@ def _is_area(shapes: NDArray[Any]) -> Bools:
 def _covered(part: NDArray[Any], truth: NDArray[Any], inside: Bools, min_share: float) -> Bools:
     """Return which parts of cells are covered by at least a share.
 
-    Each cell meets only the areas near it: cutting every cell out of their union takes minutes for a thousand districts.
+    Each cell meets only the areas near it: cutting every cell out of the union of a thousand takes minutes.
     """
     areas = truth[_is_area(truth)]
     near = np.flatnonzero(inside)
