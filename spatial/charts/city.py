@@ -99,47 +99,6 @@ def _scale_bar(axes: Axes, cells: gpd.GeoDataFrame) -> None:
     axes.text(west + length_m / metres_per_degree, y, f"  {label}", va="center", fontsize=8)
 
 
-def raster_map(
-    axes: Axes, raster: Raster, title: str, label: str, colours: str = "viridis", top: float | None = None
-) -> None:
-    """Draw a raster in its plane, NaN blank.
-
-    Parameters
-    ----------
-    axes : where to draw.
-    raster : values in the units of `label`.
-    title, label : of the map and of its colour bar.
-    colours : a matplotlib colour map.
-    top : value that the colours end at; the largest by default.
-    """
-    rows, columns = raster.values.shape
-    west, north, size = raster.transform.c, raster.transform.f, raster.pixel_size_m
-    extent = (west, west + columns * size, north - rows * size, north)
-    image = axes.imshow(raster.values, extent=extent, cmap=colours, vmax=top, interpolation="nearest")
-    axes.set_title(title)
-    axes.ticklabel_format(style="plain", useOffset=False)
-    axes.tick_params(labelsize=7)
-    figure = axes.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=axes, label=label, shrink=0.7)
-
-
-def cell_map(axes: Axes, cells: gpd.GeoDataFrame, column: str, title: str, colours: str = "Blues") -> None:
-    """Draw one column of the cells, 0–1, unknown cells white."""
-    shades = ScalarMappable(Normalize(0.0, 1.0), colormaps[colours].with_extremes(bad="white"))
-    cells.plot(
-        ax=axes,
-        color=shades.to_rgba(cells[column].to_numpy(float, na_value=np.nan)),
-        edgecolor=RIM_COLOUR,
-        linewidth=0.3,
-    )
-    axes.set_title(title)
-    axes.set_axis_off()
-    figure = axes.get_figure()
-    if figure is not None:
-        figure.colorbar(shades, ax=axes, label=column, shrink=0.7)
-
-
 def time_chart(hours: Sequence[int], months: Sequence[tuple[str, int]], time_zone: str) -> bytes:
     """Draw reports by hour of the local day and by month; returns a PNG.
 
@@ -166,7 +125,7 @@ def time_chart(hours: Sequence[int], months: Sequence[tuple[str, int]], time_zon
     return as_png(figure)
 
 
-def points_map(area: gpd.GeoSeries, roads: gpd.GeoDataFrame | None, points: Sequence[Points]) -> bytes:
+def points_map(area: gpd.GeoSeries, roads: gpd.GeoDataFrame | None, points: Sequence[Points], title: str = "") -> bytes:
     """Draw points over an area and its roads, all in one plane in metres; returns a PNG.
 
     Points farther outside the area than a tenth of its size are left out, and the legend says how many.
@@ -176,11 +135,12 @@ def points_map(area: gpd.GeoSeries, roads: gpd.GeoDataFrame | None, points: Sequ
     if roads is not None and len(roads):
         roads.plot(ax=axes, color="#c4c4c4", linewidth=0.3, zorder=1)
     frame_map(axes, area)
+    axes.set_title(title, fontsize=10)
     _draw(axes, points)
     return as_png(figure)
 
 
-def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points]) -> bytes:
+def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points], title: str = "") -> bytes:
     """Draw an elevation around an area with shaded relief, unknown pixels pink, and points on it; returns a PNG."""
     figure = new_figure(9.0, 6.6)
     axes = figure.add_subplot()
@@ -194,6 +154,7 @@ def elevation_map(raster: Raster, area: gpd.GeoSeries, points: Sequence[Points])
     relief = LightSource(315.0, 45.0).hillshade(raster.values, vert_exag=2.0, dx=size, dy=size)
     axes.imshow(relief, extent=extent, cmap="gray", alpha=0.35)
     frame_map(axes, area)
+    axes.set_title(title, fontsize=10)
     _draw(axes, points)
     bar = figure.colorbar(image, ax=axes, shrink=0.6, extend="both")
     bar.set_label("elevasi / elevation (m)", fontsize=8)
