@@ -20,7 +20,7 @@ from services.summary import show_run
 from spatial.errors import HexakotaError, InputError, StoreError
 from spatial.store.versions import Versions
 
-STAGES = 10
+STAGES = 11
 CITY = click.argument("city", type=click.Path(path_type=Path))
 
 

@@ -43,7 +43,8 @@ MAX_RAIN_MM = 2000.0
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
 DECIDES = (
-    "base", "rain_mm", "tide_m", "sea_level_m", "tide_hours", "parameters", "terrain", "least_depth_m", "tide", "code",
+    "base", "rain_mm", "tide_m", "sea_level_m", "tide_series_sha256", "parameters", "terrain", "least_depth_m", "tide",
+    "code",
 )  # fmt: skip
 """What makes the id of a scenario: all of its entry in the manifest that is not its outcome."""
 
@@ -261,7 +262,8 @@ def _told(
         "base": base.id,
         **asdict(storm),
         "sea_level_m": None if levels_m is None else float(levels_m.max()),
-        "tide_hours": None if levels_m is None or not storm.tide_series else len(levels_m),
+        "tide_hours": len(levels_m) if storm.tide_series and levels_m is not None else None,
+        "tide_series_sha256": _digest(levels_m) if storm.tide_series and levels_m is not None else None,
         "parameters": asdict(settings.scenario),
         "terrain": asdict(settings.terrain),
         "least_depth_m": settings.dem_error.min_depth_m,
@@ -314,6 +316,10 @@ def _title(manifest: dict[str, Any]) -> str:
     told, city = manifest["scenario"], manifest["city"]
     synthetic = "[SINTETIS / SYNTHETIC] " if city["synthetic"] else ""
     return f"{synthetic}{city['name']}\nskenario / scenario: {told['title']}"
+
+
+def _digest(levels_m: Array) -> str:
+    return hashlib.sha256(levels_m.tobytes()).hexdigest()
 
 
 def _asked(storm: Storm) -> str:

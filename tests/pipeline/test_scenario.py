@@ -256,3 +256,27 @@ def test_a_version_without_rasters_says_so(tiny: Path) -> None:
     (version.path / "manifest.json").write_text(json.dumps(manifest))
     refused(hexakota("scenario", tiny, "--rain-mm", 5), version.id, "older one")
     assert version.id in hexakota("versions", tiny).stdout
+
+
+def test_a_series_of_the_tide_floods_as_its_highest_and_counts_its_hours(
+    sample: Path, storm: Version, tmp_path: Path
+) -> None:
+    city = tmp_path / "city"
+    shutil.copytree(sample, city)
+    rows = [f"2025-01-01T{hour:02d}:00:00Z,{(1.2, 0.4, -0.6)[hour % 3]}" for hour in range(24)]
+    (city / "data/tide.csv").write_text("\n".join(["time,level_m", *rows]) + "\n", "utf-8")
+    refused(hexakota("scenario", city, "--rain-mm", "100", "--tide-series"), "city.toml", "conditions")
+    with (city / "city.toml").open("a", encoding="utf-8") as settings:
+        settings.write('\n[[conditions]]\npath = "data/tide.csv"\nkind = "tide"\n')
+    assert hexakota("scenario", city, *STORM, "--tide-series").exit_code == 2
+    assert hexakota("scenario", city, "--rain-mm", "100", "--tide-series").exit_code == 0
+    found = last(city)
+    assert found.id != storm.id
+    assert (found.manifest["scenario"]["tide_hours"], found.manifest["scenario"]["sea_level_m"]) == (24, 1.45)
+    depth = [read_raster(version.path, "water_depth").values for version in (storm, found)]
+    assert np.array_equal(*depth, equal_nan=True)
+    hours = read_raster(found.path, "tide_hours").values
+    assert set(np.unique(hours[np.isfinite(hours)])) == {0.0, 8.0, 16.0}  # at −0.35 m the sea floods no land
+    assert np.nanmin(depth[1][hours > 0]) > 0
+    head = read_raster(found.path, "drainage_head").values
+    assert np.nanmin(head) < 0 < np.nanmax(head)
