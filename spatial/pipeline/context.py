@@ -135,6 +135,7 @@ def _from_ground(inputs: Inputs, ground: Ground | None, least_km2: float) -> tup
     basins = gpd.GeoDataFrame(
         {"area_km2": shapely.area(np.array(shapes, dtype=object)) / 1e6}, geometry=shapes, crs=raster.crs
     )
+    basins["edge_fed"] = ground.terrain.edge_fed.ravel()[outlets].astype("int64")
     points = gpd.GeoSeries(gpd.points_from_xy(*centres(raster, outlets).T), crs=raster.crs).to_crs("EPSG:4326")
     basins["outlet"] = [f"{p.x:.6f},{p.y:.6f}" for p in points]
     basins["catchment_id"] = [f"catchment/{outlet}" for outlet in basins["outlet"]]
