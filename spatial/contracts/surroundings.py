@@ -31,9 +31,7 @@ CATCHMENTS = Layer(
     columns=(
         text("catchment_id", "ID daerah tangkapan", "Catchment id", nullable=False),
         number("area_km2", "Luas", "Area", "km2", minimum=0.0),
-        count(
-            "edge_fed", "Hulu terpotong tepi data (1: ya)", "Cut by the edge of the elevation (1: yes)", maximum=1
-        ),
+        count("edge_fed", "Hulu terpotong tepi data (1: ya)", "Cut by the edge of the elevation (1: yes)", maximum=1),
         text("outlet", "Titik keluar (bujur, lintang)", "Outlet (longitude, latitude)"),
     ),
 )

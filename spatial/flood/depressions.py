@@ -209,14 +209,6 @@ def pond(depressions: Depressions, rain_mm: float | Floats) -> Ponding:
     )
 
 
-def overflowing_catchments(depressions: Depressions, ponding: Ponding) -> Mask:
-    """Return the pixels that drain to a pond which passes water on: more rain on them goes elsewhere; bool."""
-    inside = depressions.catchment >= 0
-    mask = np.zeros(inside.shape, dtype=bool)
-    mask[inside] = ponding.overflow_m3[ponding.pond[depressions.catchment[inside]]] > 0
-    return mask
-
-
 def _runoff_m3(d: Depressions, rain_mm: float | Floats) -> tuple[Array, Mask]:
     """Return the runoff, m³, of pixels that do not count, whose water leaves, of each pit; and what is full."""
     pits = np.count_nonzero(d.children[:, 0] < 0)
