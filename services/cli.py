@@ -215,7 +215,7 @@ def _run(city: Path, force: bool = False, drop_missing: bool = False) -> None:
 @CITY
 @click.option("--rain-mm", required=True, type=float, help="Hujan di semua daratan / rain on all land, mm.")
 @click.option("--tide-m", type=float, help="Pasang di atas datumnya / tide above its datum, m (see [tide]).")
-@click.option("--tide-series", is_flag=True, help="Deret pasang kota / the city's series of the tide ([[conditions]]).")
+@click.option("--tide-series", is_flag=True, help="Deret pasang kota / the city's own [[tide_series]].")
 @click.option("--version", "base", help="Versi dasar / version to stand on; the served one by default.")
 def scenario(city: Path, rain_mm: float, tide_m: float | None, tide_series: bool, base: str | None) -> None:
     """Satu hujan dan satu pasang: apa yang tergenang / one storm and one tide: what is under water.

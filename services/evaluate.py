@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spatial.errors import InputError
-from spatial.evaluate import Evaluated, pictures
+from spatial.evaluate import RELIABILITY, Evaluated, pictures
 from spatial.skill import REASONS, Interval
 
 JSON_FILE = "evaluation.json"
@@ -33,9 +33,8 @@ def write(found: Evaluated, folder: Path) -> list[Path]:
     files = {JSON_FILE: text.encode(), **pictures(found)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("reliability.png",):
-            if name not in files:  # of an earlier score: it would not belong to this one
-                (folder / name).unlink(missing_ok=True)
+        if RELIABILITY not in files:  # of an earlier score: it would not belong to this one
+            (folder / RELIABILITY).unlink(missing_ok=True)
         for name, content in files.items():
             staged = folder / f".{name}.{os.getpid()}.part"
             staged.write_bytes(content)

@@ -112,7 +112,7 @@ def test_a_tide_below_the_datum_and_its_parameters_are_kept(tmp_path: Path) -> N
     text = MINIMAL + '[[elevation]]\npath = "z.tif"\nvertical_datum = "EGM2008"\n'
     settings = load_settings(write(tmp_path, text + '[tide]\ndatum = "LAT"\noffset_m = -1.4\n'))
     assert settings.tide == TideParameters("LAT", -1.4)
-    assert parameters(settings)["tide"] == {"datum": "LAT", "offset_m": -1.4, "level_m": None}
+    assert parameters(settings)["tide"] == {"datum": "LAT", "offset_m": -1.4}
     assert "tide" not in parameters(load_settings(write(tmp_path, text)))
 
 

@@ -12,13 +12,14 @@ from spatial.charts.city import LIGHTING_COLOUR, new_figure
 from spatial.contracts import Raster
 
 
-def water_map(path: Path, depth: Raster, roads: gpd.GeoSeries, title: str) -> None:
+def water_map(path: Path, depth: Raster, roads: gpd.GeoSeries, wet_depth_m: float, title: str) -> None:
     """Draw where the water of a scenario stands and the stretches of road that are under it, as a PNG.
 
     Parameters
     ----------
     depth : metres, NaN in the sea and outside.
     roads : stretches of road under water, in the raster's plane.
+    wet_depth_m : from this depth it is drawn.
     title : shown above the map; a synthetic city's says so.
     """
     figure = new_figure(9.0, 7.6)
@@ -29,7 +30,7 @@ def water_map(path: Path, depth: Raster, roads: gpd.GeoSeries, title: str) -> No
     west, north, size = depth.transform.c, depth.transform.f, depth.pixel_size_m
     extent = (west, west + columns * size, north - rows * size, north)
     axes.imshow(dry, extent=extent, cmap="Greys", vmin=-0.1, vmax=1.0, interpolation="nearest")
-    wet = np.where(depth.values > 0.05, depth.values, np.nan)
+    wet = np.where(depth.values >= wet_depth_m, depth.values, np.nan)
     top = float(np.nanpercentile(wet, 98)) if np.isfinite(wet).any() else 1.0
     image = axes.imshow(wet, extent=extent, cmap="Blues", vmin=0.0, vmax=max(top, 0.5), interpolation="nearest")
     if len(roads):

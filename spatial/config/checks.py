@@ -21,7 +21,7 @@ INPUTS = (
     "buildings",
     "facilities",
     "flood_labels",
-    "conditions",
+    "tide_series",
 )
 _SHARES = (
     "runoff_share",

@@ -22,13 +22,13 @@ from spatial.hexgrid.scan import ScanParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
-from spatial.sources.conditions import ConditionSource
 from spatial.sources.context import ContextSource
 from spatial.sources.download import FetchParameters, Mirrors
 from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
 from spatial.sources.reports import ReportSource
 from spatial.sources.roads import RoadSource
+from spatial.sources.tides import TideSource
 from spatial.sources.truth import TruthSource
 
 FILE_NAME = "city.toml"
@@ -84,7 +84,7 @@ class Settings:
     buildings: tuple[ContextSource, ...] = ()
     facilities: tuple[ContextSource, ...] = ()
     flood_labels: tuple[TruthSource, ...] = ()
-    conditions: tuple[ConditionSource, ...] = ()
+    tide_series: tuple[TideSource, ...] = ()
     mirrors: Mirrors = field(default_factory=Mirrors)
     fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)

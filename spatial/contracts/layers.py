@@ -99,7 +99,7 @@ HEXAGONS = Layer(
         number("gfi_disagreement", "Beda peringkat dari GFI", "Rank difference from GFI", minimum=-1.0, maximum=1.0),
         share("edge_fed_share", "Bagian dengan hulu terpotong", "Share with a catchment cut by the data's edge"),
         length_m("depression_depth_max_m", "Kedalaman cekungan", "Deepest depression"),
-        share("depression_frequency", "Kekerapan cekungan", "Depression frequency"),
+        share("depression_frequency", "Kekerapan cekungan rata-rata", "Mean depression frequency"),
         RAIN_TO_FILL,
         share("flood_susceptibility", "Kerentanan banjir", "Flood susceptibility"),
         share("flood_evidence", "Bukti banjir", "Flood evidence"),
@@ -175,7 +175,7 @@ FLOOD_ZONES = Layer(
         share("susceptibility_mean", "Kerentanan rata-rata", "Mean susceptibility"),
         length_m("hand_min_m", "HAND terendah", "Lowest HAND"),
         length_m("depression_depth_max_m", "Kedalaman cekungan", "Deepest depression"),
-        share("depression_frequency", "Kekerapan cekungan", "Depression frequency"),
+        share("depression_frequency", "Kekerapan cekungan rata-rata", "Mean depression frequency"),
         RAIN_TO_FILL,
     ),
 )

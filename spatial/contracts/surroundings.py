@@ -54,7 +54,7 @@ DEPRESSIONS = Layer(
     columns=(
         *_DEPRESSION,
         count("spill_order", "Urutan meluap", "Spill order"),
-        share("frequency", "Kekerapan di bawah galat elevasi", "Frequency under the elevation's error"),
+        share("frequency", "Kekerapan titik terdalamnya", "Frequency of its deepest point"),
     ),
 )
 

@@ -18,7 +18,7 @@ from pyproj import CRS
 from spatial.errors import InputError, StoreError
 from spatial.evaluate.cells import baselines, polygon_of, ranked, scores
 from spatial.evaluate.model import NOT_A_PROBABILITY, SCORED, Evaluated, Question
-from spatial.evaluate.pictures import pictures
+from spatial.evaluate.pictures import RELIABILITY, pictures
 from spatial.flood.calibration import CalibrationParameters
 from spatial.hexgrid.grid import parents
 from spatial.hexgrid.join import to_plane
@@ -28,7 +28,7 @@ from spatial.sources.truth import Truth, read_truth
 from spatial.store.geopackage import read_layer
 from spatial.store.versions import Version, Versions
 
-__all__ = ["SCORED", "Evaluated", "Question", "evaluate", "pictures"]
+__all__ = ["RELIABILITY", "SCORED", "Evaluated", "Question", "evaluate", "pictures"]
 
 
 def evaluate(city: Path, question: Question) -> Evaluated:

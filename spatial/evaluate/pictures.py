@@ -19,6 +19,9 @@ BASELINE_LABELS = {
 }
 
 
+RELIABILITY = "reliability.png"
+
+
 def pictures(evaluated: Evaluated) -> dict[str, bytes]:
     """Return the PNGs by file name: `roc.png`, `map.png`, and `reliability.png` for a probability."""
     question, skill, told = evaluated.question, evaluated.skill, evaluated.told
@@ -40,7 +43,7 @@ def pictures(evaluated: Evaluated) -> dict[str, bytes]:
     }
     if evaluated.reliability is not None:
         bins = evaluated.reliability.bins
-        drawn["reliability.png"] = reliability_chart(
+        drawn[RELIABILITY] = reliability_chart(
             [b.predicted for b in bins],
             [b.observed for b in bins],
             [(b.low, b.high) for b in bins],

@@ -36,12 +36,10 @@ class TideParameters:
     offset_m : height of that zero above the zero of the elevation, m; 0 only where a levelling says so. No default: the
         zero of a tide table lies metres below mean sea level where tides are large, and mean sea level itself up to 2 m
         from a geoid (mean dynamic topography); both are more than the heights that decide.
-    level_m : a constant tide level above `datum`, m (a spring tide, a forecast peak); None: a series says the levels.
     """
 
     datum: str
     offset_m: float
-    level_m: float | None = None
 
 
 class TideProblem(NamedTuple):
@@ -88,8 +86,6 @@ def tide_problem(parameters: TideParameters, vertical_datums: tuple[str | None, 
     if parameters.datum.strip().casefold() in told and parameters.offset_m != 0:
         problem = f"is {parameters.offset_m} m although tide and elevation both count from {parameters.datum}"
         return TideProblem("tide.offset_m", problem, "write offset_m = 0, or correct one of the datums")
-    if parameters.level_m is not None and not np.isfinite(parameters.level_m):
-        return TideProblem("tide.level_m", f"{parameters.level_m} is not a number", "give metres above tide.datum")
     return None
 
 

@@ -183,7 +183,7 @@ def _row(
         "susceptibility_mean": cells["flood_susceptibility"].mean(),
         "hand_min_m": cells["hand_min_m"].min(),
         "depression_depth_max_m": cells["depression_depth_max_m"].max(),
-        "depression_frequency": cells["depression_frequency"].max(),
+        "depression_frequency": cells["depression_frequency"].mean(),
         "rain_to_fill_mm": _of_deepest(cells),
         "geometry": as_multipolygon(shapely.union_all(cells.geometry.to_numpy())),
     }

@@ -25,9 +25,9 @@ from spatial.contracts import (
 )
 from spatial.flood.streams import catchments, stream_segments
 from spatial.hexgrid.grid import cells_of_points
-from spatial.hexgrid.join import to_plane, zonal
+from spatial.hexgrid.join import to_plane
 from spatial.pipeline.ground import Ground
-from spatial.pipeline.hollows import at_pixels, find_hollows
+from spatial.pipeline.hollows import find_hollows
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.pixels import centres, outlines
 from spatial.pipeline.plane import Plane
@@ -149,9 +149,7 @@ def _depressions(inputs: Inputs, ground: Ground | None, least_depth_m: float) ->
     hollows = find_hollows(ground.depressions, ground.elevation, inputs.grid.area, least_depth_m)
     table = hollows.table
     if ground.frequency is not None:
-        pond = at_pixels(hollows.top, ground.depressions.depression)
-        frequency = zonal(ground.frequency, pond, len(hollows.top))["maximum"].to_numpy()
-        table["frequency"] = frequency[hollows.chosen]
+        table["frequency"] = ground.frequency.ravel()[ground.depressions.pit[hollows.chosen]]
     return table
 
 

@@ -342,6 +342,7 @@ def _of_places(known: Known, facts: Mapping[str, Any]) -> list[Lack]:
 
 def _of_labels(known: Known, skill: Mapping[str, Any]) -> list[Lack]:
     score = skill.get("flood_score", {"calibrated": False, "reason_id": "", "reason_en": ""})
+    fitted = skill.get("flood_probability", {}).get("skill", {"calibrated": True, "reason_id": "", "reason_en": ""})
     return [
         (
             NO_LABELLED_CELL in skill,
@@ -354,6 +355,12 @@ def _of_labels(known: Known, skill: Mapping[str, Any]) -> list[Lack]:
             "not_calibrated",
             f"Skor banjir, dinilai terhadap banjir yang pernah terjadi: {score['reason_id'] or 'tak bisa dinilai'}.",
             f"The flood score, judged by a past flood: {score['reason_en'] or 'it could not be judged'}.",
+        ),
+        (
+            not fitted["calibrated"],
+            "probability_not_calibrated",
+            f"Peluang banjir, dinilai pada blok yang tidak dipakai menghitungnya: {fitted['reason_id']}.",
+            f"The flood probability, judged on blocks that its fit has not seen: {fitted['reason_en']}.",
         ),
         (
             not known.labels and (known.elevation or known.reports),

@@ -170,8 +170,8 @@ def add_ground(
         cells[column] = zonal(values, land, n)["mean"]
     cells["depression_depth_max_m"] = zonal(terrain.depression_depth, land, n)["maximum"]
     cells["rain_to_fill_mm"] = _rain_to_fill_mm(ground, least_depth_m, n)
-    if ground.frequency is not None:
-        cells["depression_frequency"] = zonal(ground.frequency, land, n)["maximum"]
+    if ground.frequency is not None:  # the mean, as of a plane: the highest of a hundred pixels is high anywhere
+        cells["depression_frequency"] = zonal(ground.frequency, land, n)["mean"]
     parts = {name: zonal(values, land, n)["mean"].to_numpy() for name, values in ground.parts.items()}
     cells["flood_susceptibility"] = np.sum(list(parts.values()), axis=0).clip(0.0, 1.0)
     cells["gfi_disagreement"] = disagreement(

@@ -32,6 +32,7 @@ from spatial.sources.quarantine import quarantine_table
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import load_taxonomy
+from spatial.sources.tides import read_tide
 from spatial.sources.tiles import input_files
 from spatial.sources.truth import TruthSource, read_truth
 
@@ -112,6 +113,8 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     read += [
         _Read("flood_labels", n, t.rows_in, len(t.shapes), None, t.without_geometry) for n, (_, t) in truth.items()
     ]
+    tides = {n: read_tide(s, settings.city.time_zone) for n, s in _named(settings, "tide_series")}
+    read += [_Read("tide_series", n, t.rows_in, len(t.series), t.quarantine, t.rows_other) for n, t in tides.items()]
     joined = {table: _joined([t.features for t in sources.values()], "id") for table, sources in context.items()}
     return Inputs(
         reports,

@@ -34,7 +34,7 @@ from spatial.pipeline.gaps import text
 from spatial.pipeline.hollows import at_pixels, find_hollows
 from spatial.pipeline.manifest import code_version, described
 from spatial.pipeline.pixels import outlines, pieces
-from spatial.sources.conditions import hourly_levels, read_conditions
+from spatial.sources.tides import TideTable, hourly_levels, read_tide
 from spatial.store.geopackage import fill_layers, read_layer
 from spatial.store.rasters import FOLDER, read_raster, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
@@ -43,7 +43,7 @@ MAX_RAIN_MM = 2000.0
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
 DECIDES = (
-    "base", "rain_mm", "tide_m", "sea_level_m", "tide_series_sha256", "parameters", "terrain", "least_depth_m", "tide",
+    "base", "rain_mm", "tide_m", "sea_level_m", "tide_readings", "parameters", "terrain", "least_depth_m", "tide",
     "code",
 )  # fmt: skip
 """What makes the id of a scenario: all of its entry in the manifest that is not its outcome."""
@@ -53,8 +53,8 @@ DECIDES = (
 class Storm:
     """What is asked: rain on all land, mm, and the tide above its datum, m (None: no tide).
 
-    `tide_series`: the city's own series of tide levels (`[[conditions]]`) instead of one level; its highest floods, and
-    its hours count.
+    `tide_series`: the city's own series of tide levels (`[[tide_series]]`) instead of one level; its highest floods,
+    and its hours count.
     """
 
     rain_mm: float
@@ -81,12 +81,19 @@ def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Pr
     """
     progress = progress or Silent()
     settings = load_settings(city)
-    levels_m = _levels(settings, storm)
+    series = _series(settings) if storm.tide_series else None
+    levels_m = _levels(settings, storm, series)
     level_m = None if levels_m is None else float(levels_m.max())
     versions = Versions(settings.var)
     with versions.locked():
         version = _base(versions, base)
         progress.stage("read", "Membaca versi / reading the version")
+        if series is not None and (len(series.quarantine) or len(series.gaps)):
+            refused, gaps = len(series.quarantine), len(series.gaps)
+            progress.note(
+                f"deret pasang / tide series: {refused} baris ditolak / rows refused, {gaps} celah / gaps; "
+                "jam tanpa bacaan dianggap kering / hours without a reading count as dry"
+            )
         raster = read_raster(version.path, "elevation")
         sea = sea_mask(
             raster.values, settings.terrain.sea_level_m, settings.terrain.sea_min_area_km2, raster.pixel_size_m
@@ -104,33 +111,32 @@ def run_scenario(city: Path, storm: Storm, base: str | None = None, progress: Pr
         if levels_m is not None:
             rasters |= _of_tide(raster.values, surface, sea, levels_m, settings, raster.pixel_size_m)
         progress.stage("write", "Menulis versi / writing the version")
-        told = _told(storm, levels_m, version, settings, water, layers)
+        told = _told(storm, levels_m, series, version, settings, water, layers)
         placed = {name: Raster(values, raster.transform, raster.crs) for name, values in rasters.items()}
         return _publish(versions, version, layers, placed, stretches, told)
 
 
-def _levels(settings: Settings, storm: Storm) -> Array | None:
+def _levels(settings: Settings, storm: Storm, series: TideTable | None) -> Array | None:
     """Return the levels of the sea above the elevation's datum, m: one, or one an hour; None without a tide."""
     if not 0 <= storm.rain_mm <= MAX_RAIN_MM:
         raise InputError("--rain-mm", "rain", f"{storm.rain_mm} is not within 0–{MAX_RAIN_MM:g} mm", "correct it")
-    if storm.tide_m is None and not storm.tide_series:
+    if storm.tide_m is None and series is None:
         return None
     if settings.tide is None:
         hint = "write [tide] with datum and offset_m; without them a tide has no place among the heights"
         raise InputError(settings.file, "tide", "is missing", hint)
     if storm.tide_m is not None and not np.isfinite(storm.tide_m):
         raise InputError("--tide-m", "tide", f"{storm.tide_m} is not a number", "give metres above the tide's datum")
-    tide_m = np.array([storm.tide_m]) if storm.tide_m is not None else _series(settings)
+    told = [storm.tide_m] if series is None else hourly_levels(series)
     datums = tuple(source.vertical_datum for source in settings.elevation)
-    return tide_level_m(tide_m, settings.tide, datums)
+    return tide_level_m(np.asarray(told, dtype=np.float64), settings.tide, datums)
 
 
-def _series(settings: Settings) -> Array:
-    tides = [source for source in settings.conditions if source.kind == "tide"]
-    if len(tides) != 1:
-        hint = 'name one under [[conditions]] with kind = "tide"'
-        raise InputError(settings.file, "conditions", f"there are {len(tides)} series of the tide", hint)
-    return np.asarray(hourly_levels(read_conditions(tides[0], settings.city.time_zone)), dtype=np.float64)
+def _series(settings: Settings) -> TideTable:
+    if len(settings.tide_series) != 1:
+        problem = f"there are {len(settings.tide_series)} series of the tide"
+        raise InputError(settings.file, "tide_series", problem, "name one under [[tide_series]]")
+    return read_tide(settings.tide_series[0], settings.city.time_zone)
 
 
 def _of_tide(
@@ -248,6 +254,7 @@ def _overflowing(raster: Raster, water: Water, settings: Settings, area: BaseGeo
 def _told(
     storm: Storm,
     levels_m: Array | None,
+    series: TideTable | None,
     base: Version,
     settings: Settings,
     water: Water,
@@ -262,8 +269,7 @@ def _told(
         "base": base.id,
         **asdict(storm),
         "sea_level_m": None if levels_m is None else float(levels_m.max()),
-        "tide_hours": len(levels_m) if storm.tide_series and levels_m is not None else None,
-        "tide_series_sha256": _digest(levels_m) if storm.tide_series and levels_m is not None else None,
+        "tide_readings": None if series is None or levels_m is None else _readings(series, levels_m),
         "parameters": asdict(settings.scenario),
         "terrain": asdict(settings.terrain),
         "least_depth_m": settings.dem_error.min_depth_m,
@@ -297,7 +303,13 @@ def _publish(
     manifest["layers"] |= {layer.name: _described(layer, table, manifest) for layer, table in layers.items()}
     manifest |= {"version": version_id, "scenario": told}
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    water_map(staged / MAP_FILE, rasters["water_depth"], stretches.geometry, _title(manifest))
+    water_map(
+        staged / MAP_FILE,
+        rasters["water_depth"],
+        stretches.geometry,
+        told["parameters"]["wet_depth_m"],
+        _title(manifest),
+    )
     return versions.keep(staged, version_id)
 
 
@@ -318,8 +330,20 @@ def _title(manifest: dict[str, Any]) -> str:
     return f"{synthetic}{city['name']}\nskenario / scenario: {told['title']}"
 
 
-def _digest(levels_m: Array) -> str:
-    return hashlib.sha256(levels_m.tobytes()).hexdigest()
+def _readings(series: TideTable, levels_m: Array) -> dict[str, Any]:
+    """Return what came of the rows of a series, and which hours it knows."""
+    return {
+        "rows_in": series.rows_in,
+        "rows_used": len(series.series),
+        "rows_of_other_stations": series.rows_other,
+        "rows_quarantined": len(series.quarantine),
+        "quarantine_reasons": {str(k): int(n) for k, n in series.quarantine["reason"].value_counts().items()},
+        "gaps": len(series.gaps),
+        "gap_hours": float(series.gaps["hours"].sum()),
+        "hours": len(levels_m),
+        "levels_sha256": hashlib.sha256(levels_m.tobytes()).hexdigest(),
+        "notes": list(series.notes),
+    }
 
 
 def _asked(storm: Storm) -> str:

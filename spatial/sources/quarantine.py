@@ -41,7 +41,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "missing_id": ("tanpa ID atau nama", "no id or name"),
     "missing_value": ("nilai kosong", "value is empty"),
     "zone_missing": ("waktu tanpa zona, yang lain berzona", "time without a zone in a file of times with zones"),
-    "negative_rain": ("curah hujan negatif", "rain is negative"),
     "beyond_range": ("nilai mustahil, periksa satuan", "value cannot be; check the unit"),
     "repeated_time": ("waktu berulang, nilai sama", "time repeats an earlier row, same value"),
     "conflicting_time": ("waktu berulang, nilai berbeda", "time repeats an earlier row, other value"),

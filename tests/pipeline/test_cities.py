@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from scipy.ndimage import binary_erosion
 
 from spatial import pipeline
 from spatial.evaluate import Question, evaluate
 from spatial.hexgrid.join import to_plane
 from spatial.registry import LAYERS
 from spatial.store.geopackage import read_layer
+from spatial.store.rasters import read_raster
 
 CITIES = Path(__file__).parents[1] / "cities"
 Run = tuple[dict, dict[str, gpd.GeoDataFrame]]
@@ -134,6 +136,39 @@ def test_every_null_of_a_real_city_has_a_reason(name: str, request: pytest.Fixtu
     for layer in LAYERS:
         nulls = {c for c in layer.names if layers[layer.name][c].isna().any()}
         assert nulls <= set(manifest["layers"][layer.name]["null_because"]), layer.name
+
+
+def test_denpasars_catchments_say_which_of_them_the_edge_cuts(shared_data) -> None:
+    shared_data("denpasar/dem_denpasar.tif")
+    version = pipeline.run(CITIES / "denpasar").version
+    raster = read_raster(version.path, "elevation")
+    known = np.isfinite(raster.values)
+    row, column = np.nonzero(known & ~binary_erosion(known, np.ones((3, 3))))  # outside counts as unknown
+    grid = raster.transform
+    rim = shapely.points(grid.c + grid.a * (column + 0.5), grid.f + grid.e * (row + 0.5))
+    basins = read_layer(version.layers, "catchments").to_crs(raster.crs)
+    cut = np.unique(shapely.STRtree(rim).query(basins.geometry.to_numpy(), predicate="intersects")[0])
+    assert basins.index[basins["edge_fed"] == 1].tolist() == cut.tolist()
+    assert 0 < len(cut) < len(basins)
+
+
+def test_denpasars_frequency_is_the_mean_of_its_pixels_and_of_a_pond_that_of_its_pit(shared_data) -> None:
+    shared_data("denpasar/dem_denpasar.tif")
+    version = pipeline.run(CITIES / "denpasar").version
+    raster = read_raster(version.path, "depression_frequency")
+    row, column = np.nonzero(np.isfinite(raster.values))
+    grid = raster.transform
+    pixels = shapely.points(grid.c + grid.a * (column + 0.5), grid.f + grid.e * (row + 0.5))
+    tree, values = shapely.STRtree(pixels), raster.values[row, column].astype(float)
+    cells = read_layer(version.layers, "hexagons").dropna(subset="depression_frequency").iloc[::500]
+    for frequency, shape in zip(cells["depression_frequency"], cells.to_crs(raster.crs).geometry, strict=True):
+        assert values[tree.query(shape, predicate="contains")].mean() == pytest.approx(frequency, abs=1e-6)
+    ponds = read_layer(version.layers, "depressions").iloc[::200]
+    pits = gpd.GeoSeries.from_wkt(
+        ["POINT (" + own.removeprefix("depression/").replace(",", " ") + ")" for own in ponds["depression_id"]],
+        crs="EPSG:4326",
+    ).to_crs(raster.crs)
+    assert values[tree.nearest(pits.to_numpy())] == pytest.approx(ponds["frequency"].to_numpy(float), abs=1e-6)
 
 
 def test_denpasars_index_finds_the_flood_of_2025(shared_data, tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def test_shuffled_floods_teach_nothing(sample: Path, tmp_path: Path) -> None:
     (said,) = not_calibrated(version)
     assert "judged by a past flood" in said
     assert "not shown to be better than chance" in said
+    fitted = [row["en"] for row in version.manifest["left_out"] if row["code"] == "probability_not_calibrated"]
+    assert len(fitted) == 1
+    assert "blocks that its fit has not seen: not calibrated" in fitted[0]
     assert read_layer(version.layers, "hexagons")["flood_probability"].std() < 0.1
 
 

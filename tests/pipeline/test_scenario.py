@@ -65,7 +65,7 @@ def layers(storm: Version) -> dict[str, gpd.GeoDataFrame]:
 def test_the_manifest_says_what_was_asked_and_what_came(storm: Version, layers: dict[str, gpd.GeoDataFrame]) -> None:
     told, cells, roads = storm.manifest["scenario"], layers["scenario_cells"], layers["scenario_roads"]
     assert (told["rain_mm"], told["tide_m"], told["sea_level_m"]) == (100.0, 1.2, 1.45)
-    assert told["tide"] == {"datum": "LAT", "offset_m": 0.25, "level_m": None}
+    assert told["tide"] == {"datum": "LAT", "offset_m": 0.25}
     assert told["cells_under_water"] == len(cells) > 0
     assert told["catchments_overflowing"] == len(layers["scenario_depressions"]) > 0
     balance = told["balance_m3"]
@@ -264,15 +264,21 @@ def test_a_series_of_the_tide_floods_as_its_highest_and_counts_its_hours(
     city = tmp_path / "city"
     shutil.copytree(sample, city)
     rows = [f"2025-01-01T{hour:02d}:00:00Z,{(1.2, 0.4, -0.6)[hour % 3]}" for hour in range(24)]
-    (city / "data/tide.csv").write_text("\n".join(["time,level_m", *rows]) + "\n", "utf-8")
-    refused(hexakota("scenario", city, "--rain-mm", "100", "--tide-series"), "city.toml", "conditions")
+    bad = "2025-01-02T00:00:00Z,high"
+    (city / "data/tide.csv").write_text("\n".join(["time,level_m", *rows, bad]) + "\n", "utf-8")
+    refused(hexakota("scenario", city, "--rain-mm", "100", "--tide-series"), "city.toml", "tide_series")
     with (city / "city.toml").open("a", encoding="utf-8") as settings:
-        settings.write('\n[[conditions]]\npath = "data/tide.csv"\nkind = "tide"\n')
+        settings.write('\n[[tide_series]]\npath = "data/tide.csv"\n')
     assert hexakota("scenario", city, *STORM, "--tide-series").exit_code == 2
-    assert hexakota("scenario", city, "--rain-mm", "100", "--tide-series").exit_code == 0
+    result = hexakota("scenario", city, "--rain-mm", "100", "--tide-series")
+    assert result.exit_code == 0
+    assert "1 baris ditolak / rows refused" in result.stderr
     found = last(city)
     assert found.id != storm.id
-    assert (found.manifest["scenario"]["tide_hours"], found.manifest["scenario"]["sea_level_m"]) == (24, 1.45)
+    told = found.manifest["scenario"]
+    assert told["sea_level_m"] == 1.45
+    assert [told["tide_readings"][k] for k in ("rows_in", "rows_used", "rows_quarantined", "hours")] == [25, 24, 1, 24]
+    assert told["tide_readings"]["quarantine_reasons"] == {"not_a_number": 1}
     depth = [read_raster(version.path, "water_depth").values for version in (storm, found)]
     assert np.array_equal(*depth, equal_nan=True)
     hours = read_raster(found.path, "tide_hours").values

@@ -1,4 +1,4 @@
-"""Conditions of a city as series: tide levels or rain in time, from any table, in UTC, with a quarantine."""
+"""Tide levels in time, from any table, in UTC, with a quarantine."""
 
 from __future__ import annotations
 
@@ -20,36 +20,32 @@ from spatial.sources.ledger import Ledger
 from spatial.sources.quarantine import missing
 from spatial.sources.times import carries_zone, parse_time
 
-VALUES: Mapping[str, str] = {"tide": "level_m", "rain": "rain_mm"}
 UNITS: Mapping[str, float] = {"m": 1.0, "cm": 100.0, "mm": 1000.0}  # in a metre
-DEFAULT_UNITS: Mapping[str, str] = {"tide": "m", "rain": "mm"}
-# No reading reaches these: the largest tidal range is 16 m (Bay of Fundy), the most rain of a day 1,825 mm (WMO).
-GREATEST: Mapping[str, float] = {"tide": 20.0, "rain": 2000.0}
+GREATEST_M = 20.0  # no reading reaches this: the largest tidal range is 16 m (Bay of Fundy)
+COLUMNS = ("time", "level_m", "station")
 GAP_STEPS = 1.5  # a spacing of more than this many usual ones is a gap
 TIME_TYPE = "datetime64[ms, UTC]"
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionSource:
-    """One file of tide levels or rain.
+class TideSource:
+    """One file of tide levels: table `[[tide_series]]`.
 
     Attributes
     ----------
     path, format : a table in one of `formats.POINT_FORMATS`, by name or by suffix; CSV as a rule.
-    kind : "tide" (levels above the datum of the tide table or gauge) or "rain" (fallen since the reading before).
-    unit : of the values, "m", "cm" or "mm"; default m for a tide, mm for rain.
+    unit : of the levels, "m", "cm" or "mm".
     time_zone : IANA zone of times that carry none; default the city's.
     time_format : `strptime` format, for times that are not ISO 8601 with the year first.
     station : the one to take of a file of several.
-    columns : `time`, `level_m` (tide) or `rain_mm` (rain), `station` → column of the file, whatever its unit; without,
-        those of the same names are taken.
+    columns : `time`, `level_m` (above the datum of the tide table or gauge), `station` → column of the file, whatever
+        its unit; without, those of the same names are taken.
     delimiter, encoding, layer : of delimited text and workbooks, as of reports.
     """
 
     path: Path
-    kind: Literal["tide", "rain"]
     format: str | None = None
-    unit: Literal["m", "cm", "mm"] | None = None
+    unit: Literal["m", "cm", "mm"] = "m"
     time_zone: str | None = None
     time_format: str | None = None
     station: str | None = None
@@ -60,13 +56,13 @@ class ConditionSource:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ConditionTable:
+class TideTable:
     """A series; `rows_in == len(series) + len(quarantine) + rows_other`.
 
     Attributes
     ----------
-    series : one row a reading, in order of time: `time` (datetime64[ms, UTC], unique) and `level_m` (metres above the
-        datum of the source; negative is right) or `rain_mm` (millimetres, 0 or more), float64.
+    series : one row a reading, in order of time: `time` (datetime64[ms, UTC], unique) and `level_m` (float64,
+        metres above the datum of the source; negative is right).
     gaps : stretches without a reading: `start`, `end` (the readings on either side), `hours` between them.
     step_h : usual spacing of the readings (their median), hours; NaN for a single one.
     quarantine : see `quarantine.quarantine_table`.
@@ -83,12 +79,12 @@ class ConditionTable:
     notes: tuple[str, ...] = ()
 
 
-def read_conditions(source: ConditionSource, time_zone: str = "UTC") -> ConditionTable:
+def read_tide(source: TideSource, time_zone: str = "UTC") -> TideTable:
     """Read one series; `time_zone` (IANA) is the city's, for times that carry none.
 
     Refused rows, with the reason: no time or one that cannot be read; a time without a zone where others of the file
-    carry one and the source states none; no value, one that is not a number, negative rain, or one that cannot be; a
-    time that an earlier row holds already (the first counts).
+    carry one and the source states none; no value, one that is not a number, or one that cannot be; a time
+    that an earlier row holds already (the first counts).
 
     Raises
     ------
@@ -97,10 +93,9 @@ def read_conditions(source: ConditionSource, time_zone: str = "UTC") -> Conditio
         and none is chosen, or the one chosen is not there; no row can be used.
     """
     zone = _checked_settings(source, time_zone)
-    value_name = VALUES[source.kind]
     raw = read_raw(source.path, source.format, source.delimiter, source.encoding, source.layer)
-    columns = Columns(source.path, raw, source.columns, ("time", "station", value_name))
-    for name in ("time", value_name):
+    columns = Columns(source.path, raw, source.columns, COLUMNS)
+    for name in ("time", "level_m"):
         if columns.name(name) not in raw.frame.columns:
             hint = f"map it in columns; the file has {', '.join(map(str, raw.frame.columns))}"
             raise InputError(source.path, f"columns.{name}", f"no column is named for {name}", hint)
@@ -114,32 +109,27 @@ def read_conditions(source: ConditionSource, time_zone: str = "UTC") -> Conditio
     if kept.empty:
         reasons = sorted({reason for _, reason, _ in ledger.reasons.values()})
         raise InputError(source.path, "file", f"has no usable row ({', '.join(reasons)})", "check columns and unit")
-    series = pd.DataFrame({"time": times[kept], value_name: values[kept]}).sort_values("time", ignore_index=True)
+    series = pd.DataFrame({"time": times[kept], "level_m": values[kept]}).sort_values("time", ignore_index=True)
     gaps, step_h = _gaps(series["time"])
     other = len(raw.frame) - len(chosen.union(pd.Index(list(ledger.reasons))))
-    return ConditionTable(series, gaps, step_h, ledger.table(stations), raw.rows_in, other, raw.notes)
+    return TideTable(series, gaps, step_h, ledger.table(stations), raw.rows_in, other, raw.notes)
 
 
-def hourly_levels(table: ConditionTable) -> pd.Series[float]:
+def hourly_levels(table: TideTable) -> pd.Series[float]:
     """Return the mean tide level of each UTC hour with a reading, m, by the start of the hour; hours without: left out.
 
-    So readings of any spacing up to an hour weigh alike. Raises ValueError where the table holds no tide.
+    So readings of any spacing up to an hour weigh alike.
     """
-    if "level_m" not in table.series:
-        raise ValueError("hourly_levels needs a tide")
     return table.series.groupby(table.series["time"].dt.floor("h"))["level_m"].mean()
 
 
-def _checked_settings(source: ConditionSource, time_zone: str) -> tzinfo:
-    if source.kind not in VALUES:
-        raise InputError(source.path, "kind", f"'{source.kind}' is not known", 'write "tide" or "rain"')
-    if source.unit is not None and source.unit not in UNITS:
+def _checked_settings(source: TideSource, time_zone: str) -> tzinfo:
+    if source.unit not in UNITS:
         raise InputError(source.path, "unit", f"'{source.unit}' is not known", f"known: {', '.join(UNITS)}")
-    known = ("time", VALUES[source.kind], "station")
     for name in source.columns:
-        if name not in known:
-            problem = f"is not a column of a {source.kind} series"
-            raise InputError(source.path, f"columns.{name}", problem, f"known: {', '.join(known)}")
+        if name not in COLUMNS:
+            hint = f"known: {', '.join(COLUMNS)}"
+            raise InputError(source.path, f"columns.{name}", "is not a column of a tide series", hint)
     name = source.time_zone or time_zone
     try:
         return ZoneInfo(name)
@@ -148,7 +138,7 @@ def _checked_settings(source: ConditionSource, time_zone: str) -> tzinfo:
         raise InputError(source.path, "time_zone", f"'{name}' is not known", hint) from error
 
 
-def _chosen(source: ConditionSource, columns: Columns, ledger: Ledger, stations: pd.Series[Any]) -> pd.Index[Any]:
+def _chosen(source: TideSource, columns: Columns, ledger: Ledger, stations: pd.Series[Any]) -> pd.Index[Any]:
     """Return the rows of the station that is asked for; rows of a file of stations that name none are refused."""
     names = sorted(stations.dropna().unique())
     if source.station is None:
@@ -164,9 +154,7 @@ def _chosen(source: ConditionSource, columns: Columns, ledger: Ledger, stations:
     return stations.index[stations == source.station]
 
 
-def _times(
-    ledger: Ledger, columns: Columns, chosen: pd.Index[Any], zone: tzinfo, source: ConditionSource
-) -> pd.Series[Any]:
+def _times(ledger: Ledger, columns: Columns, chosen: pd.Index[Any], zone: tzinfo, source: TideSource) -> pd.Series[Any]:
     values, name = columns.values("time")[chosen], columns.name("time")
     empty = values.map(missing).astype(bool)
     told = values[~empty]
@@ -183,18 +171,13 @@ def _times(
     return aligned
 
 
-def _values(ledger: Ledger, columns: Columns, chosen: pd.Index[Any], source: ConditionSource) -> pd.Series[Any]:
-    """Return the values in metres (tide) or millimetres (rain), NaN where they cannot be read."""
-    name = columns.name(VALUES[source.kind])
-    told = columns.values(VALUES[source.kind])[chosen]
-    numbers = pd.to_numeric(told, errors="coerce").astype("float64")
-    metres = numbers / UNITS[source.unit or DEFAULT_UNITS[source.kind]]
-    values = metres * UNITS["mm"] if source.kind == "rain" else metres
+def _values(ledger: Ledger, columns: Columns, chosen: pd.Index[Any], source: TideSource) -> pd.Series[Any]:
+    """Return the levels in metres, NaN where they cannot be read."""
+    name, told = columns.name("level_m"), columns.values("level_m")[chosen]
+    values = pd.to_numeric(told, errors="coerce").astype("float64") / UNITS[source.unit]
     ledger.refuse(told.map(missing).astype(bool), name, "missing_value", told)
     ledger.refuse(values.isna() | np.isinf(values), name, "not_a_number", told)
-    if source.kind == "rain":
-        ledger.refuse(values < 0, name, "negative_rain", told)
-    ledger.refuse(values.abs() > GREATEST[source.kind], name, "beyond_range", told)
+    ledger.refuse(values.abs() > GREATEST_M, name, "beyond_range", told)
     return values
 
 
