@@ -122,8 +122,9 @@ def _reports(quality: Quality) -> Table | None:
     for flag, count in found.flags.items():
         if count:
             table.add_row(" / ".join(FLAG_LABELS[flag]), _number(count))
-    for place in found.defaults[:_MOST]:
-        text = f"  {place.lon:.6f}, {place.lat:.6f}: {place.example_id} {place.example[:60]}"
+    for place in found.busy[:_MOST]:
+        decision = "tidak dihitung / not counted" if place.default else "dihitung / counted"
+        text = f"  {place.lon:.6f}, {place.lat:.6f}, {decision}: {place.example_id} {place.example[:60]}"
         table.add_row(escape(text), _number(place.reports))
     for word, count in found.unmapped[:_MOST]:
         table.add_row(f"kata tak dikenal / unmapped word: {escape(word)}", _number(count))

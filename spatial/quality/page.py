@@ -27,6 +27,25 @@ FLAG_LABELS = {
     "time_unknown": ("tanpa waktu", "no time"),
     "location_rounded": ("koordinat bulat", "rounded coordinate"),
 }
+FLAG_MEANINGS = {
+    "duplicate": (
+        "laporan lain lebih dulu menceritakan kejadian yang sama; disimpan, kejadian dihitung sekali",
+        "another report told of the incident before; stored, the incident counts once",
+    ),
+    "default_location": (
+        "jauh lebih banyak laporan di satu koordinat daripada sekitarnya: bawaan geocoder; disimpan, tidak dihitung",
+        "its coordinate holds more reports than its surroundings explain: a geocoder's default; stored, not counted",
+    ),
+    "outside_area": ("di luar wilayah kota; disimpan, tidak dihitung", "outside the city's area; stored, not counted"),
+    "time_unknown": (
+        "tanpa waktu; dihitung, status menentukan terbuka atau selesai",
+        "carries no time; counted, its status decides whether it is open",
+    ),
+    "location_rounded": (
+        "koordinat 4 desimal atau kurang, meleset sampai sekitar 8 m; dihitung",
+        "4 decimals or fewer, up to some 8 m off; counted",
+    ),
+}
 FAULT_LABELS: dict[Kind, tuple[str, str]] = {
     "spike": ("lonjakan", "spike"),
     "pit": ("lubang dalam", "pit"),
@@ -60,6 +79,7 @@ def page(checked: Checked) -> str:
         pictures={name: "data:image/png;base64," + b64encode(png).decode() for name, png in _pictures(checked).items()},
         levels=LEVELS,
         flags=FLAG_LABELS,
+        meanings=FLAG_MEANINGS,
         faults=FAULT_LABELS,
         kinds=KIND_LABELS,
         bases=BASIS_LABELS,

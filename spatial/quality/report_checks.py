@@ -13,6 +13,9 @@ import pandas as pd
 
 from spatial.contracts import QUALITY_FLAGS
 
+BUSY = 50
+EXAMPLES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -42,12 +45,16 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultLocation:
-    """A coordinate that holds more reports than its surroundings explain: degrees, count, and one report of it."""
+class BusyPlace:
+    """A coordinate that holds many reports: degrees, count, the decision on it, and one report of it.
+
+    `default`: its surroundings do not explain so many, so it is a geocoder's default and not counted.
+    """
 
     lon: float
     lat: float
     reports: int
+    default: bool
     categories: tuple[tuple[str, int], ...]
     example_id: str
     example: str
@@ -55,7 +62,11 @@ class DefaultLocation:
 
 @dataclass(frozen=True, slots=True)
 class ReportChecks:
-    """Reports of all files: `counted` are inside the area and not on a default location."""
+    """Reports of all files: `counted` are inside the area and not on a default location.
+
+    `examples`: per flag the ids of some reports that carry it. `busy`: every default location, and every coordinate
+    with more than `BUSY` reports, with the decision on it.
+    """
 
     reports: int
     counted: int
@@ -63,8 +74,14 @@ class ReportChecks:
     categories: tuple[tuple[str, int], ...]
     times: Times
     flags: Mapping[str, int]
-    defaults: tuple[DefaultLocation, ...]
+    examples: Mapping[str, tuple[str, ...]]
+    busy: tuple[BusyPlace, ...]
     unmapped: tuple[tuple[str, int], ...]
+
+    @property
+    def defaults(self) -> tuple[BusyPlace, ...]:
+        """The default locations among the busy places."""
+        return tuple(place for place in self.busy if place.default)
 
 
 def check_reports(
@@ -79,7 +96,8 @@ def check_reports(
         tuple(Counter(reports["category"]).most_common()),
         times_of(reports["requested_datetime"], time_zone),
         {name: flags.get(name, 0) for name in QUALITY_FLAGS},
-        tuple(_defaults(reports)),
+        {name: tuple(reports.loc[flagged(reports, name), "report_id"].head(EXAMPLES)) for name in QUALITY_FLAGS},
+        tuple(_busy(reports)),
         tuple(sorted(unmapped.items(), key=lambda row: (-row[1], row[0]))),
     )
 
@@ -105,13 +123,14 @@ def flagged(reports: gpd.GeoDataFrame, flag: str) -> pd.Series[bool]:
     return pd.Series([flag in flags.split(",") for flags in told], index=reports.index, dtype=bool)
 
 
-def _defaults(reports: gpd.GeoDataFrame) -> list[DefaultLocation]:
-    held = reports[flagged(reports, "default_location")]
+def _busy(reports: gpd.GeoDataFrame) -> list[BusyPlace]:
+    default = flagged(reports, "default_location")
+    number = reports.groupby(["x", "y"])["report_id"].transform("size")
     places = []
-    for _, group in held.groupby(["x", "y"], sort=True):
+    for _, group in reports[default | (number > BUSY)].groupby(["x", "y"], sort=True):
         first = group.iloc[0]
         text = "" if pd.isna(first["description"]) else str(first["description"])
         counts = tuple(Counter(group["category"]).most_common())
-        point = first.geometry
-        places.append(DefaultLocation(point.x, point.y, len(group), counts, str(first["report_id"]), text))
+        point, unexplained = first.geometry, bool(default[group.index].any())
+        places.append(BusyPlace(point.x, point.y, len(group), unexplained, counts, str(first["report_id"]), text))
     return sorted(places, key=lambda place: (-place.reports, place.lon, place.lat))

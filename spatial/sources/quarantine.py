@@ -32,6 +32,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "outside_crs": ("koordinat di luar CRS", "coordinate has no place in the given crs"),
     "swapped": ("bujur dan lintang tertukar", "longitude and latitude look swapped"),
     "unreadable_time": ("waktu tidak terbaca", "time is neither ISO 8601 nor in the given time_format"),
+    "impossible_time": ("waktu mustahil, sebelum 1990", "time cannot be: it is before 1990"),
+    "future_time": ("waktu di masa depan", "time is in the future"),
     "resolved_before_requested": ("selesai sebelum dilaporkan", "resolved before it was reported"),
     "negative_depth": ("kedalaman negatif", "depth is negative"),
     "repeated_id": ("ID berulang, isi sama", "id repeats an earlier row, same content"),

@@ -31,7 +31,7 @@ from spatial.sources.open311 import standard_columns
 from spatial.sources.quarantine import BadRow, missing, quarantine_table
 from spatial.sources.raw import RawTable
 from spatial.sources.taxonomy import Taxonomy
-from spatial.sources.times import parse_time
+from spatial.sources.times import Formats, parse_time
 
 TIMES = ("requested_datetime", "updated_datetime", "resolved_datetime")
 IMPLICIT = ("report_id", "lon", "lat", "category", "description", "status", *TIMES, "depth_m")
@@ -39,6 +39,8 @@ FIELDS = (*IMPLICIT, "source", "point")
 COLUMNS = ("report_id", "source", "category", "category_raw", "description", "status", *TIMES, "depth_m", "decimals")
 METRE_DECIMALS = 5  # a metre is the fifth decimal of a degree
 TIME_TYPE = "datetime64[ms, UTC]"
+EARLIEST = pd.Timestamp("1990-01-01", tz="UTC")  # before it a time is a program's zero (1900, 1970), not a report's
+CLOCKS_DIFFER = pd.Timedelta(days=1)
 DEPTH_UNITS: Mapping[str, float] = {"m": 1.0, "cm": 0.01}
 
 
@@ -57,7 +59,8 @@ class ReportSource:
     depth_unit : "m" or "cm".
     delimiter, encoding : of delimited text; default what the file's bytes speak for.
     layer : layer of a GeoPackage or KML file, sheet of a workbook; needed where there are several.
-    time_format : `strptime` format, for times that are not ISO 8601 with the year first.
+    time_format : `strptime` format, for times that are not ISO 8601 with the year first; a list where one file writes
+        them in several ways: the first that fits is taken, so a doubtful one (day or month first) must stand last.
     columns : contract column (one of `FIELDS`) → column of the file; `category` takes several too, of which the first
         whose word the taxonomy knows decides. A contract column that is not named takes the file's column of exactly
         the same name if there is one, else, in a file with `service_request_id`, the one of Open311; `source` (a source
@@ -74,7 +77,7 @@ class ReportSource:
     delimiter: str | None = None
     encoding: str | None = None
     layer: str | None = None
-    time_format: str | None = None
+    time_format: Formats = None
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -132,6 +135,9 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     Ids are `<source>:<id>`, or, for a row without one, `<source>:<16 hex digits>` of the SHA-256 of source, time,
     coordinate as delivered, category word, description, and an ordinal among rows that are alike in all of them.
 
+    A report from before 1990 or from the future (by this machine's clock, a day is let pass) is refused: one such row
+    would move `as_of`, and with it what is open and recent.
+
     Raises
     ------
     InputError
@@ -151,8 +157,7 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     table["description"] = columns.texts("description")
     for name in TIMES:
         table[name] = _times(ledger, columns, name, zone, source.time_format)
-    late = table["resolved_datetime"] < table["requested_datetime"]
-    ledger.refuse(late, columns.name("resolved_datetime"), "resolved_before_requested", table["resolved_datetime"])
+    _refuse_impossible(ledger, columns, table)
     table["depth_m"] = _depths(ledger, columns, DEPTH_UNITS[source.depth_unit])
     told = _add_told_depths(table)
     projected = columns.crs(source.crs).is_projected
@@ -258,7 +263,7 @@ def _meaning(told: tuple[str, ...], source: str, taxonomy: Taxonomy) -> str | No
     return next((category for category in found if category != "other"), found[0] if found else None)
 
 
-def _times(ledger: Ledger, columns: Columns, name: str, zone: tzinfo, time_format: str | None) -> pd.Series[Any]:
+def _times(ledger: Ledger, columns: Columns, name: str, zone: tzinfo, time_format: Formats) -> pd.Series[Any]:
     values = columns.values(name)
     told = values[~values.map(missing).astype(bool)]
     parsed = {value: parse_time(value, zone, time_format) for value in told.unique()}
@@ -268,6 +273,15 @@ def _times(ledger: Ledger, columns: Columns, name: str, zone: tzinfo, time_forma
     readable = moments.dropna()
     aligned.loc[readable.index] = pd.Series(list(readable), index=readable.index, dtype=TIME_TYPE)
     return aligned
+
+
+def _refuse_impossible(ledger: Ledger, columns: Columns, table: pd.DataFrame) -> None:
+    made, told = table["requested_datetime"], columns.values("requested_datetime")
+    ledger.refuse(made < EARLIEST, columns.name("requested_datetime"), "impossible_time", told)
+    future = made > pd.Timestamp.now("UTC") + CLOCKS_DIFFER
+    ledger.refuse(future, columns.name("requested_datetime"), "future_time", told)
+    late = table["resolved_datetime"] < made
+    ledger.refuse(late, columns.name("resolved_datetime"), "resolved_before_requested", table["resolved_datetime"])
 
 
 def _depths(ledger: Ledger, columns: Columns, metres: float) -> pd.Series[float]:

@@ -15,7 +15,11 @@ _ISO = re.compile(
 )
 
 
-def parse_time(value: Any, zone: tzinfo, time_format: str | None = None) -> datetime | None:
+Formats = str | tuple[str, ...] | None
+"""One `strptime` format, or several that are tried in the order given."""
+
+
+def parse_time(value: Any, zone: tzinfo, time_format: Formats = None) -> datetime | None:
     """Return the moment that `value` names, in UTC; None where it cannot be read.
 
     Parameters
@@ -24,7 +28,7 @@ def parse_time(value: Any, zone: tzinfo, time_format: str | None = None) -> date
         ISO 8601 with the year first: "2017-02-20", "2017-02-20 07:58:22.5", "2017/02/20T07:58+07:00", "…Z".
         Other orders are ambiguous and are read only through `time_format`.
     zone : time zone of values that carry none. Of a local time that occurs twice (clocks put back) the first is taken.
-    time_format : format of strptime, with "%z" where texts carry an offset.
+    time_format : format of strptime, with "%z" where texts carry an offset; of several the first that fits is taken.
     """
     moment = _moment(value, time_format)
     if moment is None:
@@ -35,13 +39,13 @@ def parse_time(value: Any, zone: tzinfo, time_format: str | None = None) -> date
         return None
 
 
-def carries_zone(value: Any, time_format: str | None = None) -> bool:
+def carries_zone(value: Any, time_format: Formats = None) -> bool:
     """Return whether a time that `parse_time` reads says its own zone; False where it cannot be read."""
     moment = _moment(value, time_format)
     return moment is not None and moment.tzinfo is not None
 
 
-def _moment(value: Any, time_format: str | None) -> datetime | None:
+def _moment(value: Any, time_format: Formats) -> datetime | None:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime(warn=False)
     if isinstance(value, datetime):
@@ -49,12 +53,11 @@ def _moment(value: Any, time_format: str | None) -> datetime | None:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
     text = str(value).strip()
-    return _formatted(text, time_format) or _iso(text)
+    formats = (time_format,) if isinstance(time_format, str) else time_format or ()
+    return next((found for form in formats if (found := _formatted(text, form))), None) or _iso(text)
 
 
-def _formatted(text: str, time_format: str | None) -> datetime | None:
-    if time_format is None:
-        return None
+def _formatted(text: str, time_format: str) -> datetime | None:
     try:
         return datetime.strptime(text, time_format)
     except ValueError:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ import rasterio
 
 from spatial import pipeline
 from spatial.quality import Checked, check
-from spatial.quality.report_checks import times_of
+from spatial.quality.report_checks import check_reports, times_of
 from spatial.sample import write_sample_city
 from tests.pipeline.tiny import EAST, NORTH, SOUTH, WEST, write_tiny_city
 
@@ -104,7 +105,30 @@ def test_planted_faults_of_reports_are_counted(tmp_path: Path) -> None:
     assert found.flags["outside_area"] == 5
     assert found.flags["duplicate"] == 3
     assert found.unmapped == (("Ular masuk", 5),)
+    assert found.examples["default_location"] == ("reports:d0", "reports:d1", "reports:d10")
+    assert found.examples["duplicate"] == ("reports:r1", "reports:r2", "reports:r3")
+    assert found.examples["time_unknown"] == ()
     assert {"default_location", "outside_area", "duplicate", "quarantined"} <= codes(checked)
+
+
+def test_a_busy_coordinate_that_is_counted_is_listed_too() -> None:
+    """51 reports of a corner whose surroundings are as busy, and 50 of another: only more than 50 are listed."""
+    n = 51 + 50
+    reports = gpd.GeoDataFrame(
+        {
+            "report_id": [f"r{i:03d}" for i in range(n)],
+            "category": "waste",
+            "description": None,
+            "quality": None,
+            "requested_datetime": pd.Series(pd.NaT, index=range(n), dtype="datetime64[ms, UTC]"),
+            "x": [0.0] * 51 + [100.0] * 50,
+            "y": 0.0,
+        },
+        geometry=gpd.points_from_xy([117.5] * n, [-3.3] * n),
+        crs="EPSG:4326",
+    )
+    (place,) = check_reports(reports, n, 9, {}, "UTC").busy
+    assert (place.reports, place.default, place.example_id) == (51, False, "r000")
 
 
 def plant_heights(city: Path) -> dict[str, tuple[float, float]]:

@@ -149,7 +149,7 @@ def screenshot(chromium: str, page: Path, folder: Path) -> np.ndarray:
         "--host-resolver-rules=MAP * ~NOTFOUND",
         f"--user-data-dir={folder / 'profile'}",
         f"--log-net-log={folder / 'net.json'}",
-        "--window-size=1060,5200",
+        "--window-size=1060,6200",
         f"--screenshot={folder / 'page.png'}",
         page.as_uri(),
     ]
@@ -166,7 +166,7 @@ def test_a_browser_shows_the_page_without_a_network(page: Path, tmp_path: Path) 
     if chromium is None:
         pytest.skip("no chromium: `make test-system`")
     picture = screenshot(chromium, page, tmp_path / "whole")
-    assert picture.shape == (5200, 1060, 3)
+    assert picture.shape == (6200, 1060, 3)
     inked = (picture.min(axis=2) < 0.6).mean(axis=1)
     assert (inked > 0).mean() > 0.2, "most of the page is blank"
     bare = tmp_path / "bare.html"

@@ -190,6 +190,35 @@ def test_a_constant_category_a_source_per_row_and_a_time_format(tmp_path: Path) 
     assert reports["requested_datetime"].tolist() == [pd.Timestamp("2017-02-20T00:58:00Z")] * 2
 
 
+def test_times_that_cannot_be_are_refused_and_do_not_move_the_run(tmp_path: Path) -> None:
+    """1900 and 1970 are how programs write "no time"; a year mistyped as 2071 would become `as_of`."""
+    now = pd.Timestamp.now("UTC")
+    times = [
+        "2017-02-20",
+        "1900-01-01",
+        "1970-01-01T00:00:00Z",
+        "2071-02-20",
+        str(now),
+        str(now + pd.Timedelta(days=2)),
+    ]
+    rows = [{"lon": "106.8", "lat": "-6.2", "requested_datetime": told, "report_id": i} for i, told in enumerate(times)]
+    table = read_reports(ReportSource(write_csv(tmp_path / "r.csv", rows), category="flood"), TAXONOMY)
+    assert table.reports["report_id"].tolist() == ["r:0", "r:4"]
+    assert table.quarantine["reason"].tolist() == ["impossible_time", "impossible_time", "future_time", "future_time"]
+    assert table.quarantine["value"].tolist() == [times[1], times[2], times[3], times[5]]
+    assert table.rows_in == len(table.reports) + len(table.quarantine)
+
+
+def test_a_file_may_write_times_in_several_ways(tmp_path: Path) -> None:
+    written = ["20/02/2017 07:58", "02/20/2017 07:58 AM", "2017-02-20 07:58", "20170220"]
+    rows = [{"lon": "106.8", "lat": "-6.2", "requested_datetime": told} for told in written]
+    path = write_csv(tmp_path / "r.csv", rows)
+    source = ReportSource(path, category="flood", time_format=("%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p"))
+    table = read_reports(source, TAXONOMY)
+    assert table.reports["requested_datetime"].tolist() == [pd.Timestamp("2017-02-20T07:58Z")] * 3
+    assert table.quarantine["value"].tolist() == ["20170220"]
+
+
 def test_projected_columns_are_transformed_and_places_outside_the_crs_refused(tmp_path: Path) -> None:
     x, y = Transformer.from_crs(4326, 32751, always_xy=True).transform(123.6, -10.2)
     rows: list[dict[str, Any]] = [{"x": x, "y": y}, {"x": 1e30, "y": 1e30}, {"x": 0, "y": 0}]

@@ -47,6 +47,17 @@ def test_values_that_are_times_already(value: object) -> None:
     assert parse_time(value, JAKARTA) == datetime(2017, 2, 20, tzinfo=UTC)
 
 
+def test_of_several_formats_the_first_that_fits_is_taken() -> None:
+    forms = ("%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d.%m.%Y")
+    moment = datetime(2017, 2, 20, 7, 0, tzinfo=JAKARTA)
+    assert parse_time("20/02/2017 07:00", JAKARTA, forms) == moment
+    assert parse_time("02/20/2017 07:00 AM", JAKARTA, forms) == moment
+    assert parse_time("20.02.2017", JAKARTA, forms) == moment.replace(hour=0)
+    assert parse_time("2017-02-20 07:00", JAKARTA, forms) == moment
+    assert parse_time("03/04/2017 07:00", JAKARTA, forms) == datetime(2017, 4, 3, 7, 0, tzinfo=JAKARTA)
+    assert parse_time("20-02-2017", JAKARTA, forms) is None
+
+
 def test_a_date_is_its_midnight_there() -> None:
     assert (
         parse_time("2017-02-20", JAKARTA)
