@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spatial.contracts.columns import count, length_m, number, share, text
-from spatial.contracts.enumerations import CATEGORIES, CATEGORY_LABELS
+from spatial.contracts.columns import count, length_m, number, share, text, time
+from spatial.contracts.enumerations import CATEGORIES, CATEGORY_LABELS, LAMP_KINDS
 from spatial.contracts.model import Layer
 
 _KIND = text("kind", "Jenis", "Kind")
@@ -154,6 +154,9 @@ STREET_LAMPS = Layer(
     columns=(
         text("lamp_id", "ID lampu", "Lamp id", nullable=False),
         text("panel_id", "ID panel", "Panel id"),
+        text("kind", "Jenis lampu", "Kind of lamp", values=LAMP_KINDS),
+        text("owner", "Pemilik", "Owner"),
+        time("warranty_until", "Garansi sampai", "Under warranty until"),
         text("source", "Asal data", "Where it comes from", nullable=False),
         text("cell", "Sel H3", "H3 cell"),
         _LIGHTING_ZONE_IDS,

@@ -179,6 +179,7 @@ _RULES: tuple[Rule, ...] = (
     (("buildings_*",), lambda k: not k.buildings, text("data bangunan tidak diberikan", "no buildings are given")),
     (("facilities_*",), lambda k: not k.facilities, text("data fasilitas tidak diberikan", "no facilities are given")),
     (("panel_id",), lambda k: True, text("inventaris tidak menyebut panel", "the inventory names no panel")),
+    (("owner", "warranty_until"), lambda k: True, text("inventaris tidak memuatnya", "the inventory does not tell it")),
     (("kind",), lambda k: True, text("sumber tidak memberikannya", "the source does not give it")),
     (("kelurahan",), lambda k: not k.kelurahan, text("batas kelurahan tidak diberikan", "no kelurahan boundaries")),
     (("kecamatan",), lambda k: not k.kecamatan, text("batas kecamatan tidak diberikan", "no kecamatan boundaries")),

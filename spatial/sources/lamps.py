@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,16 +18,22 @@ from spatial.sources.geo_points import as_points
 from spatial.sources.ledger import Ledger
 from spatial.sources.raw import RawTable
 from spatial.sources.roads import geometry_hashes
+from spatial.sources.times import parse_time
 from spatial.sources.vectors import check_mapping, is_osm, read_vectors
 
-COLUMNS = ("lamp_id", "panel_id", "lon", "lat")
+COLUMNS = ("lamp_id", "panel_id", "kind", "owner", "warranty_until", "lon", "lat")
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("wired", "pju", "listrik", "jaringan", "kabel", "pln", "grid", "mains"), "wired"),
+    **dict.fromkeys(("solar", "pjuts", "surya", "tenaga surya", "panel surya", "plts", "off-grid"), "solar"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class LampSource:
     """One file of lamps: points in any of `POINT_FORMATS` (`layer` where there are several), OSM PBF or XML.
 
-    `columns` maps `lamp_id, panel_id, lon, lat` to columns of the file; without, those of the same names are taken.
+    `columns` maps `lamp_id, panel_id, kind, owner, warranty_until, lon, lat` to columns of the file; without, those of
+    the same names are taken. A kind is one of the words of `KINDS`; a warranty ends on a date, ISO 8601.
     """
 
     path: Path
@@ -38,8 +45,9 @@ class LampSource:
 class LampTable:
     """Lamps of one file; `rows_in == len(lamps) + len(quarantine)`.
 
-    `lamps`: points in EPSG:4326, longitude first; columns `lamp_id` (unique string), `panel_id` (string, null where
-    unknown), `source` ("inventory" or "osm"). `quarantine`: see `quarantine.quarantine_table`.
+    `lamps`: points in EPSG:4326, longitude first; columns `lamp_id` (unique string), `panel_id` (string), `kind`
+    ("wired" or "solar"), `owner` (string), `warranty_until` (datetime64[ms, UTC], the start of its last day), all null
+    where unknown, and `source` ("inventory" or "osm"). `quarantine`: see `quarantine.quarantine_table`.
     """
 
     lamps: gpd.GeoDataFrame
@@ -71,8 +79,15 @@ def read_lamps(source: LampSource) -> LampTable:
     ids = columns.texts("lamp_id")
     ids = "node/" + ids if osm else ids.where(ids.notna(), "geom/" + hashes)
     ledger.refuse_repeats(ids, columns.name("lamp_id"))
+    words, ends = columns.texts("kind"), columns.texts("warranty_until")
+    kinds = words.map(lambda word: None if word is None else KINDS.get(word.lower()))
+    ledger.refuse(words.notna() & kinds.isna(), columns.name("kind"), "unknown_kind", words)
+    until = ends.map(lambda told: None if told is None else parse_time(told, UTC))
+    ledger.refuse(ends.notna() & until.isna(), columns.name("warranty_until"), "unreadable_time", ends)
     kept = ledger.kept()
-    table = pd.DataFrame({"lamp_id": ids, "panel_id": columns.texts("panel_id")}, dtype="string").loc[kept]
+    texts = {"lamp_id": ids, "panel_id": columns.texts("panel_id"), "kind": kinds, "owner": columns.texts("owner")}
+    table = pd.DataFrame(texts, dtype="string").loc[kept]
+    table["warranty_until"] = pd.Series(list(until[kept]), index=kept, dtype="datetime64[ms, UTC]")
     table["source"] = pd.Series("osm" if osm else "inventory", index=kept, dtype="string")
     lamps = gpd.GeoDataFrame(table, geometry=points[kept], crs="EPSG:4326").reset_index(drop=True)
     return LampTable(lamps, ledger.table(ids), raw.rows_in)

@@ -59,6 +59,22 @@ def test_csv_and_geopackage_with_other_names(tmp_path: Path) -> None:
     assert table.quarantine["reason"].tolist() == ["not_a_point"]
 
 
+def test_kind_owner_and_warranty(tmp_path: Path) -> None:
+    rows = [
+        {"lon": 117.6, "lat": 3.3, "jenis": "PJUTS", "owner": "Dishub", "warranty_until": "2026-12-31"},
+        {"lon": 117.7, "lat": 3.3, "jenis": "listrik", "owner": "", "warranty_until": ""},
+        {"lon": 117.8, "lat": 3.3, "jenis": "", "owner": "", "warranty_until": ""},
+        {"lon": 117.9, "lat": 3.3, "jenis": "minyak", "owner": "", "warranty_until": ""},
+        {"lon": 117.5, "lat": 3.3, "jenis": "surya", "owner": "", "warranty_until": "tahun depan"},
+    ]
+    table = read_lamps(LampSource(write_csv(tmp_path / "l.csv", rows), None, {"kind": "jenis"}))
+    assert table.lamps["kind"].fillna("-").tolist() == ["solar", "wired", "-"]
+    assert table.lamps["owner"].fillna("-").tolist() == ["Dishub", "-", "-"]
+    assert table.lamps["warranty_until"].tolist() == [pd.Timestamp("2026-12-31", tz="UTC"), pd.NaT, pd.NaT]
+    refused = table.quarantine[["row", "field", "reason", "value"]].to_numpy().tolist()
+    assert refused == [[4, "jenis", "unknown_kind", "minyak"], [5, "warranty_until", "unreadable_time", "tahun depan"]]
+
+
 def test_wrong_settings(tmp_path: Path) -> None:
     path = write_geojson(tmp_path / "l.geojson", [feature([1, 2], id=1)])
     with pytest.raises(InputError, match="nearest is 'id'"):
