@@ -15,7 +15,7 @@ from rich.table import Table
 
 import spatial
 from services.errors import exit_status
-from services.options import question
+from services.options import question, repairs
 from services.summary import show_run
 from spatial.errors import HexakotaError, InputError, StoreError
 from spatial.store.versions import Versions
@@ -251,12 +251,6 @@ def scenario(city: Path, rain_mm: float, tide_m: float | None, tide_series: bool
 )
 @CITY
 @question
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder hasil / folder of the results  [CITY/evaluation]",
-)
 def evaluate(city: Path, out: Path | None, **asked: Any) -> None:
     """Nilai skor terbit terhadap kejadian nyata / score a published layer against what happened.
 
@@ -265,7 +259,8 @@ def evaluate(city: Path, out: Path | None, **asked: Any) -> None:
     Writes evaluation.json, roc.png, map.png; changes nothing of the city. Intervals come from spatial blocks, not from
     cells one by one; each baseline is scored on the same cells.
     """
-    from services.evaluate import check_folder, show, write
+    from services.evaluate import show, write
+    from services.output import check_folder
     from spatial.evaluate import Question, evaluate
 
     folder = _folder(city)
@@ -275,6 +270,39 @@ def evaluate(city: Path, out: Path | None, **asked: Any) -> None:
     written = write(found, target)
     console = Console()
     show(found, console)
+    for path in written:
+        console.print(f"{path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@_command(
+    "hexakota plan kupang",
+    "hexakota plan kupang --crews 3 --visits-per-day 8 --days 5",
+    'hexakota plan kupang --owner "Dinas Perhubungan" --out rencana',
+)
+@CITY
+@repairs
+def plan(city: Path, crews: int, visits_per_day: int, days: int, owner: tuple[str, ...], **where: Any) -> None:
+    """Rencana perbaikan PJU / a plan of street-light repairs: satu kunjungan per gangguan / one visit per fault.
+
+    Diurutkan menurut meter jalan gelap yang menyala per kunjungan; yang masih garansi atau milik lain dipisahkan.
+    Menulis visits.csv, referred.csv, visits.png; tidak mengubah kota.
+
+    Ordered by the metres of dark road that a visit relights; what is under warranty or another's is set apart. Writes
+    visits.csv, referred.csv, visits.png; changes nothing of the city.
+    """
+    from services.output import check_folder
+    from services.plan import show, write
+    from spatial.lighting.repairs import RepairParameters
+    from spatial.plan import plan as make_plan
+
+    folder = _folder(city)
+    target = where["out"] or folder / "plan"
+    check_folder(target, folder)
+    parameters = RepairParameters(crews, visits_per_day)
+    made = make_plan(folder, parameters, owner, where["version"])
+    written = write(made, target, days)
+    console = Console()
+    show(made, parameters, console)
     for path in written:
         console.print(f"{path}", markup=False, highlight=False, soft_wrap=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -11,37 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spatial.errors import InputError
+from services.output import write_files
 from spatial.evaluate import RELIABILITY, Evaluated, pictures
 from spatial.skill import REASONS, Interval
 
 JSON_FILE = "evaluation.json"
 
 
-def check_folder(path: Path, city: Path) -> None:
-    """Refuse a folder that holds inputs or versions, or that is a file. Raises InputError."""
-    if path.exists() and not path.is_dir():
-        raise InputError(path, "--out", "is a file", "name a folder")
-    for kept in (city / "data", city / "var"):
-        if path.resolve().is_relative_to(kept.resolve()):
-            raise InputError(path, "--out", f"lies in {kept}, which is not written to", "name another folder")
-
-
 def write(found: Evaluated, folder: Path) -> list[Path]:
     """Write the files, each whole or not at all; return their paths. Raises InputError where they cannot be."""
     text = json.dumps(found.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files = {JSON_FILE: text.encode(), **pictures(found)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if RELIABILITY not in files:  # of an earlier score: it would not belong to this one
-            (folder / RELIABILITY).unlink(missing_ok=True)
-        for name, content in files.items():
-            staged = folder / f".{name}.{os.getpid()}.part"
-            staged.write_bytes(content)
-            staged.replace(folder / name)
-    except OSError as error:
-        raise InputError(folder, "--out", f"cannot be written ({error.strerror})", "name another place") from error
-    return [folder / name for name in files]
+    if RELIABILITY not in files:  # of an earlier score: it would not belong to this one
+        (folder / RELIABILITY).unlink(missing_ok=True)
+    return write_files(files, folder)
 
 
 def show(found: Evaluated, console: Console) -> None:

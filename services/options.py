@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,11 +32,47 @@ _QUESTION = (
         type=click.FloatRange(0, 1),
         help="Bagian sel yang tertutup poligon / share of a cell that polygons must cover  [0.1]",
     ),
+    click.option(
+        "--out",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder hasil / folder of the results  [CITY/evaluation]",
+    ),
+)
+
+
+_REPAIRS = (
+    click.option("--crews", default=3, show_default=True, type=click.IntRange(1), help="Regu / crews."),
+    click.option(
+        "--visits-per-day", default=8, show_default=True, type=click.IntRange(1), help="Kunjungan per regu / per crew."
+    ),
+    click.option(
+        "--days", default=1, show_default=True, type=click.IntRange(1), help="Hari di peta / days on the map."
+    ),
+    click.option(
+        "--owner", multiple=True, metavar="NAME", help="Hanya milik ini / lamps of this owner only; repeatable."
+    ),
+    click.option("--version", metavar="ID", help="Versi / version  [yang disajikan / the served one]"),
+    click.option(
+        "--out",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder hasil / folder of the results  [CITY/plan]",
+    ),
 )
 
 
 def question(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that make a `Question`."""
-    for option in reversed(_QUESTION):
+    return _with(_QUESTION, command)
+
+
+def repairs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a plan of repairs."""
+    return _with(_REPAIRS, command)
+
+
+def _with(options: Sequence[Callable[..., Any]], command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command

@@ -18,7 +18,7 @@ from spatial.contracts.enumerations import (
     TRENDS,
     ZONE_TYPES,
 )
-from spatial.contracts.layers import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS
+from spatial.contracts.layers import FLOOD_ZONES, HEXAGONS, LIGHTING_FAULTS, LIGHTING_ZONES, REPORTS, ROADS
 from spatial.contracts.model import Column, Coverage, GeometryType, Kind, Layer, Progress, Raster, Silent, checked
 from spatial.contracts.surroundings import (
     ADMIN_AREAS,
@@ -50,6 +50,7 @@ __all__ = [
     "FACILITIES",
     "FLOOD_ZONES",
     "HEXAGONS",
+    "LIGHTING_FAULTS",
     "LIGHTING_ZONES",
     "QUALITY_FLAGS",
     "REPORTS",

@@ -22,6 +22,7 @@ from spatial.contracts.enumerations import (
     CHANGES,
     CLASSES,
     EXPOSURE_BASES,
+    FAULT_KINDS,
     SEVERITIES,
     STATUSES,
     TRENDS,
@@ -193,5 +194,36 @@ LIGHTING_ZONES = Layer(
         text("cause", "Dugaan penyebab", "Probable cause", values=CAUSES),
         share("cause_probability", "Peluang penyebab", "Cause probability"),
         text("panel_id", "ID panel", "Panel id"),
+    ),
+)
+
+LIGHTING_FAULTS = Layer(
+    "lighting_faults",
+    "Point",
+    "Gangguan PJU: satu kunjungan masing-masing",
+    "Lighting faults: one visit each",
+    temporal="last_report",
+    columns=(
+        text("fault_id", "ID gangguan", "Fault id", nullable=False),
+        text("kind", "Jenis gangguan", "Kind of fault", values=FAULT_KINDS, nullable=False),
+        text("zone_id", "ID zona", "Zone id"),
+        text("panel_id", "ID panel", "Panel id"),
+        share("cause_probability", "Peluang satu panel", "Probability of one circuit"),
+        count("lamps_reported", "Lampu yang dilaporkan padam", "Lamps reported dark"),
+        count("lamps_dark", "Perkiraan lampu padam", "Lamps probably dark"),
+        text("lamp_ids", "ID lampu yang dilaporkan", "Ids of the reported lamps"),
+        length_m("dark_road_length_m", "Panjang jalan gelap", "Dark road length"),
+        length_m(
+            "relit_m", "Jalan yang diharapkan menyala sekali kunjungan", "Road that a visit is expected to relight"
+        ),
+        count("n_reports", "Jumlah laporan", "Reports"),
+        count("n_incidents", "Jumlah kejadian", "Incidents"),
+        text("owner", "Pemilik", "Owner"),
+        time("warranty_until", "Garansi sampai", "Under warranty until"),
+        KELURAHAN,
+        KECAMATAN,
+        AREA_ID,
+        time("first_report", "Laporan pertama", "First report"),
+        time("last_report", "Laporan terakhir", "Last report"),
     ),
 )

@@ -22,6 +22,10 @@ CATEGORY_COLOURS: dict[str, RGB] = {
     "social_aid": (227, 119, 194),
     "other": (170, 170, 170),
 }
+FAULTS: tuple[tuple[str, str, RGB], ...] = (
+    ("circuit", "satu panel / one circuit", (189, 0, 38)),
+    ("lamp", "satu lampu / one lamp", (253, 174, 97)),
+)
 SCORE_STEPS: tuple[tuple[float, float, RGB], ...] = (
     (0.0, 0.2, (247, 251, 255)),
     (0.2, 0.4, (198, 219, 239)),
@@ -62,6 +66,8 @@ def _renderer(layer: Layer) -> ET.Element:
         return _categories("severity", [(s, SEVERITY_LABELS[s], FLOOD[s]) for s in SEVERITIES], "fill", 180)
     if layer.name == "lighting_zones":
         return _categories("severity", [(s, SEVERITY_LABELS[s], LIGHTING[s]) for s in SEVERITIES], "fill", 180)
+    if layer.name == "lighting_faults":
+        return _categories("kind", FAULTS, "marker", 255)
     if layer.name == "hexagons":
         return _graduated("flood_score", SCORE_STEPS)
     if layer.name == "scenario_cells":

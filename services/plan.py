@@ -1,0 +1,82 @@
+"""The report of `hexakota plan`: a table on the terminal, `visits.csv`, `referred.csv` and `visits.png` in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from services.output import write_files
+from spatial.lighting.repairs import RepairParameters
+from spatial.plan import Plan, as_table, map_of
+
+_SHOWN = 24
+KINDS = {"circuit": "panel", "lamp": "lampu / lamp"}
+
+
+def write(made: Plan, folder: Path, days: int) -> list[Path]:
+    """Write the files, each whole or not at all; return their paths. Raises InputError where they cannot be."""
+    files = {"visits.csv": as_table(made.visits).to_csv(index=False).encode("utf-8-sig")}
+    files["referred.csv"] = as_table(made.referred).to_csv(index=False).encode("utf-8-sig")
+    files["visits.png"] = map_of(made, days)
+    return write_files(files, folder)
+
+
+def show(made: Plan, parameters: RepairParameters, console: Console) -> None:
+    """Print the first visits and what the plan comes to."""
+
+    def line(text: str, style: str = "") -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True, style=style)
+
+    visits = made.visits
+    line(f"\n{made.title}, versi / version {made.version.id}", "bold")
+    if visits.empty:
+        line("Tidak ada gangguan PJU untuk dikunjungi / there is no lighting fault to visit")
+    else:
+        console.print(_table(made))
+        n, days = len(visits), int(visits["day"].max())
+        relit = visits.groupby("day")["relit_m"].sum()
+        line(
+            f"{n:,} kunjungan / visits, {days:,} hari / days, {parameters.crews} regu / crews × "
+            f"{parameters.visits_per_day}; hari 1 menyalakan / day 1 relights {relit.iloc[0]:,.0f} dari / of "
+            f"{relit.sum():,.0f} m"
+        )
+        saved = made.reports - made.expected_visits
+        line(
+            f"{made.reports:,} laporan terbuka / open reports: {saved:,.0f} kunjungan hemat / visits saved against one "
+            f"per report ({saved / made.reports:.0%}); bila sebuah panel ternyata lampu sendiri-sendiri, menyusul / "
+            f"where a circuit turns out to be single lamps, follow: {made.expected_visits - n:.1f}"
+        )
+    for why, text in (("warranty", "masih garansi / under warranty"), ("owner", "pemilik lain / another owner")):
+        number = int((made.referred["why"] == why).sum())
+        if number:
+            line(f"! {text}: {number:,} gangguan tidak dikunjungi / faults not visited (referred.csv)")
+
+
+def _table(made: Plan) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("hari\nday", "regu\ncrew", "ke\nstop"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("gangguan\nfault", overflow="fold")
+    table.add_column("jenis\nkind", no_wrap=True)
+    for name in ("peluang panel\np(circuit)", "lampu\nlamps", "laporan\nreports", "m menyala\nm relit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("kelurahan", overflow="fold")
+    for row in made.visits.head(_SHOWN).itertuples():
+        circuit = row.kind == "circuit"
+        table.add_row(
+            *(str(value) for value in (row.day, row.crew, row.stop)),
+            escape(str(row.panel_id if circuit else row.lamp_ids)),
+            KINDS[str(row.kind)],
+            f"{row.cause_probability:.2f}" if circuit else "",
+            str(row.lamps_dark),
+            str(row.n_reports),
+            f"{row.relit_m:,.0f}",
+            escape(str(row.kelurahan or "")),
+        )
+    if len(made.visits) > _SHOWN:
+        table.add_row("…", "", "", f"{len(made.visits) - _SHOWN:,} lagi / more: visits.csv")
+    return table
