@@ -31,11 +31,13 @@ _SHARES = (
     "seed_susceptibility",
     "interval",
     "default_p",
+    "dark_share",
 )
 _ANY_SIGN = ("sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
 _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
+    "location_sigma_m", "dark_share", "outline_m",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
     "realisations", "wet_depth_m", "min_depth_m", "max_population_share", "trees", "tree_depth", "learning_rate",
     "min_cells_leaf", "n_resamples",

@@ -1,7 +1,8 @@
-"""Lighting-outage zones: clusters of lamps that are reported dark and not yet repaired."""
+"""Lighting-outage zones: clusters of lamps that are reported dark and not yet repaired, along the road network."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,16 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import minimum_spanning_tree
-from scipy.spatial import cKDTree
 
 from spatial.contracts import LIGHTING_ZONES
-from spatial.hexgrid.clusters import dbscan
-from spatial.lighting.lamps import snap, spacing_m
+from spatial.lighting.dark_roads import DarkRoads, dark_roads, outline
+from spatial.lighting.groups import dbscan, in_spacings, lamp_distances
+from spatial.lighting.lamps import Lamps, inferred_lamps, joined, known_lamps, places_of_reports
+from spatial.lighting.network import RoadNetwork, road_network
+from spatial.lighting.snapping import fewest_lamps, reach_m, snap
 from spatial.zones import (
     Identity,
     Part,
-    as_multipolygon,
     classify,
     identify,
     joined_names,
@@ -30,7 +31,11 @@ from spatial.zones import (
 )
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 MAJOR = ("motorway", "trunk", "primary", "secondary", "tertiary")
+# However coarse a coordinate, its lamp is looked for no further away; reports that could be of any lamp of a street
+# are explained by one.
+_FARTHEST_M = 100.0
 _LABELS = {
     "lamps": ("jumlah lampu padam yang berdekatan", "dark lamps close together"),
     "age": ("lama padam", "how long they have been dark"),
@@ -44,10 +49,16 @@ class OutageParameters:
 
     Attributes
     ----------
-    snap_m : a report further than this from every lamp stays where it is.
+    snap_m : a report is of a lamp at most this far away, and as much further as its coordinate is rounded. Ours: four
+        times the error below.
+    location_sigma_m : error of a reported place on each axis before rounding. Ours: 5 m of a phone under an open sky
+        (van Diggelen & Enge 2015: 4.9 m) and 5 m of where the person stands, added as squares.
+    dark_share : share of lamps that are dark before anything is reported; the smaller, the more reports one dark lamp
+        explains before a second is believed. Ours: repair crews hold it at a few in a hundred.
     default_spacing_m : lamp spacing where there is no inventory (SNI 7391: 30 m at least).
-    eps_spacings : DBSCAN radius in lamp spacings.
-    min_lamps : distinct lamps (or incidents, without an inventory) that make a core point.
+    eps_spacings : DBSCAN radius along the network in lamp spacings (the plan: 2-3).
+    min_lamps : distinct dark lamps that make a core point, itself included.
+    outline_m : how far a zone reaches on either side of its dark road. Ours: half of a street with its verges.
     full_lamps : dark lamps from which that part of the score is full.
     full_days : days since the first report from which that part is full.
     weight_lamps, weight_age, weight_major_road : weights; rescaled over the parts that are known in the city.
@@ -55,9 +66,12 @@ class OutageParameters:
     """
 
     snap_m: float = 30.0
+    location_sigma_m: float = 7.0
+    dark_share: float = 0.05
     default_spacing_m: float = 30.0
     eps_spacings: float = 3.0
     min_lamps: int = 3
+    outline_m: float = 10.0
     full_lamps: int = 10
     full_days: float = 30.0
     weight_lamps: float = 0.6
@@ -72,10 +86,11 @@ class OutageInputs:
 
     Attributes
     ----------
-    incidents : open, distinct incidents: `incident_id, x, y, requested_datetime, n_reports, kelurahan, kecamatan,
-        area_id`.
-    lamps : `lamp_id` and points, or None without an inventory.
-    roads : `highway, lit` and lines clipped to the area, or None.
+    incidents : open, distinct incidents: `incident_id, x, y, half_x_m, half_y_m, requested_datetime, n_reports,
+        kelurahan, kecamatan, area_id`; the halves say how far rounding may have moved the place, see
+        `snapping.rounding_half_m`.
+    lamps : `lamp_id, source` and points, or None without an inventory.
+    roads : `road_id, highway, name, lit` and lines clipped to the area, in the order of their ids, or None.
     cells : (n,) array of the city's cell polygons.
     """
 
@@ -85,29 +100,90 @@ class OutageInputs:
     cells: NDArray[Any]
 
 
-def dark_points(inputs: OutageInputs, parameters: OutageParameters) -> pd.DataFrame:
-    """Return the distinct dark points: one row per lamp with an open incident, or per incident that meets no lamp.
+@dataclass(frozen=True, eq=False, slots=True)
+class Outages:
+    """The dark lamps of a city and their groups.
 
-    Returns
-    -------
-    DataFrame indexed by member (lamp or incident id, sorted) with `x, y` (m), `is_lamp`, and `incidents`, the list of
-    positions in `inputs.incidents`.
+    Attributes
+    ----------
+    lamps : the distinct dark lamps, by id.
+    snapped : one row per incident of the inputs: `lamp` (position in `lamps`) and `probability` (weight of that lamp
+        among those within the incident's reach, 0-1; `Snapping`).
+    distances : (n, n) sparse metres between lamps that are near each other; see `groups.lamp_distances`.
+    labels : (n,) group of each lamp, -1 where too few dark lamps are near.
+    network : the roads, or None.
+    known : all lamps of the inventory and OpenStreetMap.
     """
-    incidents = inputs.incidents.reset_index(drop=True)
-    xy = incidents[["x", "y"]].to_numpy(dtype=float, copy=True)
-    lamp_xy = _lamp_xy(inputs.lamps)
-    lamp = snap(xy, lamp_xy, parameters.snap_m)
-    ids = np.array([] if inputs.lamps is None else inputs.lamps["lamp_id"], dtype=object)
-    met = lamp >= 0
-    member = incidents["incident_id"].to_numpy(dtype=object, copy=True)
-    member[met] = ids[lamp[met]]
-    xy[met] = lamp_xy[lamp[met]]
-    table = pd.DataFrame({"member": member, "x": xy[:, 0], "y": xy[:, 1], "is_lamp": met, "incidents": incidents.index})
-    return table.groupby("member").agg({"x": "first", "y": "first", "is_lamp": "first", "incidents": list})
+
+    lamps: Lamps
+    snapped: pd.DataFrame
+    distances: Any
+    labels: Ints
+    network: RoadNetwork | None
+    known: Lamps
 
 
-def _lamp_xy(lamps: gpd.GeoDataFrame | None) -> Array:
-    return np.empty((0, 2)) if lamps is None else shapely.get_coordinates(lamps.geometry.to_numpy())
+def find_outages(inputs: OutageInputs, parameters: OutageParameters) -> Outages:
+    """Snap incidents to lamps, take the fewest dark lamps that explain them, and group these along the network.
+
+    An incident within reach of a known lamp is of known lamps; else of lamps inferred along the roads in reach; else
+    it is a lamp by itself, where it lies. Five incidents of one lamp are one dark lamp.
+    """
+    roads = inputs.roads
+    network = None if roads is None or roads.empty else road_network(roads.geometry.to_numpy())
+    known = known_lamps(inputs.lamps, network, parameters.default_spacing_m)
+    rows = inputs.incidents.reset_index(drop=True).sort_values("incident_id")
+    spacing = float(np.median(known.spacing_m)) if len(known) else parameters.default_spacing_m
+    lamps, snapped = known.take(np.empty(0, dtype=np.int64)), []
+    for source in ("known", "inferred", "report"):
+        if source == "inferred" and network is not None and roads is not None:
+            reach = reach_m(_halves(rows), parameters.snap_m, _FARTHEST_M)
+            candidates = inferred_lamps(network, roads, spacing, _places(rows), reach)
+        elif source == "report":
+            sd = np.sqrt(parameters.location_sigma_m**2 + (_halves(rows) ** 2).mean(axis=1) / 3)
+            ids = rows["incident_id"].to_numpy(dtype=object)
+            candidates = places_of_reports(ids, _places(rows), sd, network, spacing)
+        else:
+            candidates = known if source == "known" else known.take(np.empty(0, dtype=np.int64))
+        found = _explain(rows, candidates, parameters)
+        dark, at = np.unique(found["lamp"].to_numpy(np.int64), return_inverse=True)
+        snapped.append(found.assign(lamp=at + len(lamps)))
+        lamps = joined(lamps, candidates.take(dark))
+        rows = rows.drop(index=found.index)
+    order = np.argsort(lamps.ids.astype(str), kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    table = pd.concat(snapped).sort_index()
+    table["lamp"] = place[table["lamp"].to_numpy(np.int64)]
+    lamps = lamps.take(order)
+    distances = lamp_distances(lamps, network, parameters.eps_spacings)
+    labels = dbscan(in_spacings(distances, lamps.spacing_m), parameters.eps_spacings, parameters.min_lamps)
+    return Outages(lamps, table, distances, labels, network, known)
+
+
+def _explain(rows: pd.DataFrame, candidates: Lamps, parameters: OutageParameters) -> pd.DataFrame:
+    """Return the dark lamp (position among the candidates) and its probability of each incident that has any."""
+    snapping = snap(
+        _places(rows),
+        _halves(rows),
+        parameters.location_sigma_m,
+        candidates.points_m,
+        candidates.place_sd_m,
+        parameters.snap_m,
+        _FARTHEST_M,
+    )
+    lamp = fewest_lamps(snapping.likelihood, parameters.dark_share)
+    has = np.flatnonzero(lamp >= 0)
+    weight = np.asarray(snapping.weights[has, lamp[has]]).ravel()
+    return pd.DataFrame({"lamp": lamp[has], "probability": weight}, index=rows.index[has])
+
+
+def _places(rows: pd.DataFrame) -> Array:
+    return rows[["x", "y"]].to_numpy(dtype=float)
+
+
+def _halves(rows: pd.DataFrame) -> Array:
+    return rows[["half_x_m", "half_y_m"]].to_numpy(dtype=float)
 
 
 def lighting_zones(
@@ -115,76 +191,108 @@ def lighting_zones(
 ) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     """Return the zones' table, geometry in the UTM plane, and their members (`zone_id, member`: lamps or incidents).
 
-    Dark points are clustered by DBSCAN in metres within `eps_spacings` lamp spacings; a zone's outline follows the
-    shortest tree through its points, so that it runs along the street, and reaches half a spacing around it.
+    Dark lamps are clustered by DBSCAN along the network within `eps_spacings` lamp spacings; a zone's outline follows
+    the shortest ways that join its lamps, and half a spacing at each end.
     """
-    points = dark_points(inputs, parameters)
-    spacing = spacing_m(_lamp_xy(inputs.lamps), parameters.default_spacing_m)
-    within = parameters.eps_spacings * spacing
-    labels = dbscan(points[["x", "y"]].to_numpy(float), within, parameters.min_lamps)
-    groups = [points[labels == label] for label in range(labels.max(initial=-1) + 1)]
-    identities = identify("lighting", [frozenset(group.index) for group in groups], previous, version)
+    found = find_outages(inputs, parameters)
+    roads = dark_roads(found.lamps, found.network, found.distances, found.labels)
+    groups = [np.flatnonzero(found.labels == label) for label in range(found.labels.max(initial=-1) + 1)]
+    identities = identify("lighting", [frozenset(found.lamps.ids[g]) for g in groups], previous, version)
     rows = [
-        _row(
-            inputs,
-            group,
-            outline(group[["x", "y"]].to_numpy(float), spacing / 2, within),
-            identity,
-            version,
-            as_of,
-            parameters,
-        )
-        for group, identity in zip(groups, identities, strict=True)
+        _row(_Zone(inputs, found, roads, number, group, parameters), identity, version, as_of)
+        for number, (group, identity) in enumerate(zip(groups, identities, strict=True))
     ]
-    columns = [
-        *(n for n in LIGHTING_ZONES.names if not n.endswith("_exposed")),
-        "geometry",
-        "road_length_major_m",
-        "work",
-    ]
-    table = gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry="geometry")
+    names = [n for n in LIGHTING_ZONES.names if not n.endswith("_exposed")]
+    table = gpd.GeoDataFrame(
+        pd.DataFrame(rows, columns=[*names, "geometry", "road_length_major_m", "work"]), geometry="geometry"
+    )
     table["priority_rank"] = priority_rank(
         table["score"], table["road_length_m"], table["road_length_major_m"], table["n_incidents"], table["work"]
     )
-    pairs = [(i.zone_id, member) for i, group in zip(identities, groups, strict=True) for member in group.index]
+    pairs = [(i.zone_id, member) for i, g in zip(identities, groups, strict=True) for member in found.lamps.ids[g]]
     return table.drop(columns=["road_length_major_m", "work"]), pd.DataFrame(pairs, columns=["zone_id", "member"])
 
 
-def outline(points_m: Array, reach_m: float, within_m: float) -> shapely.MultiPolygon:
-    """Return the area within `reach_m` of the minimum spanning tree through the points; metres.
+class _Zone:
+    """One zone in the making: what its columns are computed from."""
 
-    Only points within `within_m` of each other are joined, so that memory grows with the cluster's neighbours.
-    """
-    index = cKDTree(points_m)
-    tree = minimum_spanning_tree(index.sparse_distance_matrix(index, within_m, output_type="coo_matrix")).tocoo()
-    edges = [shapely.LineString(points_m[[i, j]]) for i, j in zip(tree.row, tree.col, strict=True)]
-    skeleton = shapely.union_all(np.array([*edges, *map(shapely.Point, points_m)], dtype=object))
-    return as_multipolygon(shapely.buffer(skeleton, reach_m, quad_segs=4))
+    def __init__(
+        self,
+        inputs: OutageInputs,
+        found: Outages,
+        roads: DarkRoads,
+        number: int,
+        members: Ints,
+        parameters: OutageParameters,
+    ) -> None:
+        self.inputs, self.found, self.members, self.parameters = inputs, found, members, parameters
+        self.pieces = roads.of(number)[0]
+        self.shape = outline(number, members, found.lamps, found.network, roads, parameters.outline_m)
+        self.incidents = inputs.incidents.iloc[found.snapped.index[found.snapped["lamp"].isin(members)]]
+        self.basis = _usual_source(found.lamps.source[members])
+
+    def lamps(self) -> dict[str, object]:
+        """Return the columns of lamps; the counts are null where no lamp is known or inferred."""
+        source = self.found.lamps.source[self.members]
+        if self.basis == "none":
+            return {"lamps_affected": None, "lamps_total": None, "lamps_basis": "none"}
+        if self.basis == "inferred":
+            affected = int((source != "report").sum())
+            expected = self.pieces["length_m"].sum() / self.found.lamps.spacing_m[self.members].mean()
+            return {
+                "lamps_affected": affected,
+                "lamps_total": max(affected, round(expected)),
+                "lamps_basis": "inferred",
+            }
+        affected = int(np.isin(source, ("inventory", "osm")).sum())
+        x, y = self.found.known.points_m.T
+        inside = int(shapely.intersects_xy(self.shape, x, y).sum())
+        return {"lamps_affected": affected, "lamps_total": inside, "lamps_basis": self.basis}
+
+    def dark_road(self) -> dict[str, object]:
+        """Return the metres of dark road, of major dark road, and the names of the roads, the longest first."""
+        roads = self.inputs.roads
+        plane = (self.found.lamps.at.edge[self.members] < 0).any()
+        told: dict[str, object] = {"distance_basis": "plane" if plane else "network"}
+        if roads is None or self.pieces.empty:
+            return told | {"dark_road_length_m": None, "dark_road_length_major_m": None, "road_names": None}
+        metres = self.pieces.groupby("line")["length_m"].sum()
+        own = roads.iloc[metres.index]
+        major = metres.to_numpy()[own["highway"].isin(MAJOR).to_numpy(dtype=bool)].sum()
+        by_name = metres.groupby(own["name"].to_numpy(dtype=object, na_value=None)).sum()
+        names = sorted(by_name.index, key=lambda name: (-by_name[name], name))
+        return told | {
+            "dark_road_length_m": float(metres.sum()),
+            "dark_road_length_major_m": float(major) if roads["highway"].notna().any() else None,
+            "road_names": ", ".join(names) or None,
+        }
 
 
-def _row(
-    inputs: OutageInputs,
-    group: pd.DataFrame,
-    shape: shapely.MultiPolygon,
-    identity: Identity,
-    version: str,
-    as_of: pd.Timestamp | None,
-    parameters: OutageParameters,
-) -> dict[str, object]:
-    incidents = inputs.incidents.iloc[np.concatenate(group["incidents"].to_numpy())]
-    roads = _road_metres(inputs.roads, shape)
+def _usual_source(source: NDArray[np.object_]) -> str:
+    """Return where most of the lamps are from, ties to the less certain; "none" for places of reports."""
+    counts = Counter(source.tolist())
+    usual = max(counts, key=lambda name: (counts[name], ("inventory", "osm", "inferred", "report").index(name)))
+    return "none" if usual == "report" else str(usual)
+
+
+def _row(zone: _Zone, identity: Identity, version: str, as_of: pd.Timestamp | None) -> dict[str, object]:
+    incidents, parameters = zone.incidents, zone.parameters
+    roads = _road_metres(zone.inputs.roads, zone.shape)
     days = None if as_of is None else (as_of - incidents["requested_datetime"].min()).days
-    parts = _parts(len(group), days, roads, parameters)
+    parts = _parts(len(zone.members), days, roads, parameters)
     score = float(sum(part.value for part in parts))
-    where = joined_names(incidents["kelurahan"].tolist())
-    noun_id, noun_en = ("lampu padam", "dark lamps") if group["is_lamp"].all() else ("titik padam", "dark points")
+    kelurahan = joined_names(incidents["kelurahan"].tolist())
+    dark = zone.dark_road()
+    where = ", ".join(str(place) for place in (dark["road_names"], kelurahan) if place is not None)
+    noun_id, noun_en = ("titik padam", "dark points")
+    if zone.basis in ("inventory", "osm"):
+        noun_id, noun_en = ("lampu padam", "dark lamps")
     text_id, text_en = sentence(
         parts,
         score,
-        f"{len(group)} {noun_id} berdekatan" + (f" di {where}" if where else ""),
-        f"{len(group)} {noun_en} close together" + (f" in {where}" if where else ""),
+        f"{len(zone.members)} {noun_id} berdekatan" + (f" di {where}" if where else ""),
+        f"{len(zone.members)} {noun_en} close together" + (f" in {where}" if where else ""),
     )
-    lamps_inside = None if inputs.lamps is None else int(shapely.intersects(shape, inputs.lamps.geometry).sum())
     return {
         "zone_id": identity.zone_id,
         "zone_type": "lighting",
@@ -192,12 +300,12 @@ def _row(
         "severity": classify([score], parameters.class_breaks)[0],
         "n_reports": int(incidents["n_reports"].sum()),
         "n_incidents": len(incidents),
-        "n_cells": int(shapely.intersects(shape, inputs.cells).sum()),
-        "area_km2": shape.area / 1e6,
+        "n_cells": int(shapely.intersects(zone.shape, zone.inputs.cells).sum()),
+        "area_km2": zone.shape.area / 1e6,
         "road_length_m": roads["all"],
         "road_length_major_m": roads["major"],
         "lit_road_length_m": roads["lit"],
-        "kelurahan": where,
+        "kelurahan": kelurahan,
         "kecamatan": joined_names(incidents["kecamatan"].tolist()),
         "area_id": joined_names(incidents["area_id"].tolist()),
         "first_report": incidents["requested_datetime"].min(),
@@ -210,10 +318,10 @@ def _row(
         "explanation_id": text_id,
         "explanation_en": text_en,
         "version": version,
-        "lamps_affected": None if inputs.lamps is None else int(group["is_lamp"].sum()),
-        "lamps_total": lamps_inside,
-        "work": len(group),
-        "geometry": shape,
+        **zone.lamps(),
+        **dark,
+        "work": len(zone.members),
+        "geometry": zone.shape,
     }
 
 

@@ -18,6 +18,7 @@ from spatial.flood.evidence import Evidence
 from spatial.hexgrid.grid import disk_matrix
 from spatial.hexgrid.join import CityGrid
 from spatial.lighting.outages import OutageInputs, lighting_zones
+from spatial.lighting.snapping import rounding_half_m
 from spatial.pipeline.cells import (
     add_hot_spots,
     add_lighting_score,
@@ -124,6 +125,9 @@ def _lighting(
 ) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     incidents = placed.incidents
     dark = incidents[(incidents["category"] == "street_light") & incidents["is_open"]].reset_index(drop=True)
+    first = placed.reports.set_index("report_id").loc[dark["incident_id"]]
+    halves = rounding_half_m(first["decimals"].to_numpy(np.int64), shapely.get_y(first.geometry.to_numpy()))
+    dark["half_x_m"], dark["half_y_m"] = halves.T
     outage_inputs = OutageInputs(dark, plane.lamps, plane.roads, inputs.grid.polygons)
     return lighting_zones(outage_inputs, previous, version, placed.as_of, settings.lighting)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from spatial.hexgrid.join import city_grid
-from spatial.lighting.lamps import snap, spacing_m
-from spatial.lighting.outages import OutageInputs, OutageParameters, dark_points, lighting_zones, outline
+from spatial.lighting.outages import OutageInputs, OutageParameters, find_outages, lighting_zones
 
 GRID = city_grid(shapely.box(117.50, -3.32, 117.51, -3.31), 9, CRS.from_epsg(32750))
 X0, Y0 = shapely.get_coordinates(shapely.centroid(GRID.area))[0]
@@ -30,6 +28,8 @@ def incidents(xs: list[float], days_ago: int = 15) -> pd.DataFrame:
             "incident_id": [f"r{i}" for i in range(len(xs))],
             "x": [X0 + x for x in xs],
             "y": Y0,
+            "half_x_m": 0.05,
+            "half_y_m": 0.05,
             "requested_datetime": AS_OF - pd.Timedelta(days=days_ago),
             "n_reports": 1,
             "kelurahan": "Tepi Laut",
@@ -49,24 +49,16 @@ def lamps(n: int = 20, spacing: float = 30.0) -> gpd.GeoDataFrame:
 
 def road(highway: str | None) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(
-        {"highway": [highway], "lit": [None]},
+        {"road_id": ["way/1"], "highway": [highway], "name": ["Jl. Uji"], "lit": [None]},
         crs=GRID.crs,
         geometry=[shapely.LineString([(X0 - 100, Y0), (X0 + 1000, Y0)])],
     )
 
 
-def test_snapping_and_spacing_by_hand() -> None:
-    xy = shapely.get_coordinates(lamps().geometry)
-    assert snap(np.array([[X0 + 31, Y0 + 4], [X0, Y0 + 31]]), xy, 30.0).tolist() == [1, -1]
-    assert snap(np.array([[0.0, 0.0]]), np.empty((0, 2)), 30.0).tolist() == [-1]
-    assert spacing_m(xy, 99.0) == pytest.approx(30.0)
-    assert spacing_m(xy[:5], 99.0) == 99.0
-
-
 def test_five_reports_of_one_lamp_are_one_dark_lamp() -> None:
-    points = dark_points(OutageInputs(incidents([0, 1, 2, -3, 4]), lamps(), None, GRID.polygons), PARAMETERS)
-    assert points.index.tolist() == ["L00"]
-    assert points["incidents"].iloc[0] == [0, 1, 2, 3, 4]
+    found = find_outages(OutageInputs(incidents([0, 1, 2, -3, 4]), lamps(), None, GRID.polygons), PARAMETERS)
+    assert found.lamps.ids.tolist() == ["L00"]
+    assert found.snapped["lamp"].tolist() == [0] * 5
     zones, members = lighting_zones(
         OutageInputs(incidents([0, 1, 2, -3, 4]), lamps(), None, GRID.polygons), NONE, "v", AS_OF, PARAMETERS
     )
@@ -132,12 +124,3 @@ def test_zones_hold_their_members_and_do_not_depend_on_order(xs: list[int], rand
     outlines = zones.set_index("zone_id").geometry
     assert all(outlines[z].buffer(1e-6).contains(at[m]) for z, m in members.itertuples(index=False))
     assert (members.groupby("zone_id").size() >= PARAMETERS.min_lamps).all()
-
-
-def test_an_outline_runs_along_the_street() -> None:
-    """An L of lamps: the outline follows both legs and leaves the inside of the corner out."""
-    points = np.array([[0.0, 0.0], [30.0, 0.0], [60.0, 0.0], [60.0, 30.0], [60.0, 60.0]])
-    shape = outline(points, 10.0, 31.0)
-    assert shape.contains(shapely.Point(45, 0))
-    assert shape.contains(shapely.Point(60, 45))
-    assert not shape.intersects(shapely.Point(20, 40))
