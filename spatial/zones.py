@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
 from spatial.errors import ContractError
-from spatial.hexgrid.statistics import mann_kendall_p
+from spatial.hexgrid.trend import mann_kendall_p
 
 Members = frozenset[str]
 

@@ -1,4 +1,4 @@
-"""Rates and hot spots over cells: empirical Bayes, Gi*, false-discovery control, trend. Arrays in, arrays out."""
+"""Rates and hot spots over cells: empirical Bayes, Gi*, false-discovery control. Arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -186,16 +186,3 @@ def benjamini_hochberg(p_values: ArrayLike) -> Array:
     scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return q
-
-
-def mann_kendall_p(series: ArrayLike) -> tuple[int, float]:
-    """Return Mann's S and its two-sided p-value by the normal approximation with ties (Mann 1945; Kendall 1975)."""
-    x = np.asarray(series, float)
-    n = len(x)
-    s = int(np.sign(x[None, :] - x[:, None])[np.triu_indices(n, 1)].sum())
-    ties = np.unique(x, return_counts=True)[1].astype(float)
-    variance = (n * (n - 1) * (2 * n + 5) - (ties * (ties - 1) * (2 * ties + 5)).sum()) / 18.0
-    if variance <= 0:
-        return s, 1.0
-    z = (s - np.sign(s)) / np.sqrt(variance)
-    return s, float(2.0 * norm.sf(abs(z)))

@@ -17,7 +17,6 @@ from spatial.hexgrid.statistics import (
     empirical_bayes_rates,
     getis_ord_gi_star,
     local_relative_risk,
-    mann_kendall_p,
     relative_risk,
     standardised_rates,
 )
@@ -202,19 +201,3 @@ def test_disk_matrix_is_the_grid_disk() -> None:
     assert (matrix != matrix.T).nnz == 0
     for i in (0, 17, 36):
         assert sorted(np.array(cells)[matrix[[i]].nonzero()[1]]) == sorted(set(grid_disk(cells[i], 1)) & set(cells))
-
-
-def test_mann_kendall_by_hand() -> None:
-    """Four rising values: S = 6, var = 4·3·13/18 = 8.667, z = 5/2.944 = 1.698, two-sided p = 0.0894."""
-    s, p = mann_kendall_p([1, 2, 3, 4])
-    assert s == 6
-    assert p == pytest.approx(0.0894, abs=1e-3)
-    assert mann_kendall_p([5, 5, 5]) == (0, 1.0)
-
-
-@given(st.lists(st.integers(0, 9), min_size=2, max_size=30))
-def test_mann_kendall_of_the_reverse_is_the_opposite(series: list[int]) -> None:
-    s, p = mann_kendall_p(series)
-    back, p_back = mann_kendall_p(series[::-1])
-    assert back == -s
-    assert p_back == pytest.approx(p)
