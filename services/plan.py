@@ -14,7 +14,6 @@ from spatial.lighting.repairs import RepairParameters
 from spatial.plan import Plan, as_table, map_of
 
 _SHOWN = 24
-KINDS = {"circuit": "panel", "lamp": "lampu / lamp"}
 
 
 def write(made: Plan, folder: Path, days: int) -> list[Path]:
@@ -61,21 +60,17 @@ def _table(made: Plan) -> Table:
     for name in ("hari\nday", "regu\ncrew", "ke\nstop"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("gangguan\nfault", overflow="fold")
-    table.add_column("jenis\nkind", no_wrap=True)
-    for name in ("peluang panel\np(circuit)", "lampu\nlamps", "laporan\nreports", "m menyala\nm relit"):
+    for name in ("satu panel\none circuit", "laporan\nreports", "menyala\nrelit m"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("kelurahan", overflow="fold")
     for row in made.visits.head(_SHOWN).itertuples():
         circuit = row.kind == "circuit"
+        what = f"panel {row.panel_id}, {row.lamps_dark} lampu" if circuit else f"lampu {row.lamp_ids}"
         table.add_row(
             *(str(value) for value in (row.day, row.crew, row.stop)),
-            escape(str(row.panel_id if circuit else row.lamp_ids)),
-            KINDS[str(row.kind)],
+            escape(what),
             f"{row.cause_probability:.2f}" if circuit else "",
-            str(row.lamps_dark),
             str(row.n_reports),
             f"{row.relit_m:,.0f}",
-            escape(str(row.kelurahan or "")),
         )
     if len(made.visits) > _SHOWN:
         table.add_row("…", "", "", f"{len(made.visits) - _SHOWN:,} lagi / more: visits.csv")

@@ -88,7 +88,8 @@ def _left_to_others(faults: gpd.GeoDataFrame, as_of: str | None, owners: tuple[s
     if owners:
         why[faults["owner"].notna() & ~faults["owner"].isin(owners)] = "owner"
     if as_of is not None:
-        why[faults["warranty_until"] >= pd.Timestamp(as_of).normalize()] = "warranty"
+        ends = pd.to_datetime(faults["warranty_until"], utc=True)  # a column without any time is read without a zone
+        why[ends >= pd.Timestamp(as_of).normalize()] = "warranty"
     return why
 
 

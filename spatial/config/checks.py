@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spatial.config.model import Settings, parameters
@@ -74,7 +76,7 @@ def _check_parameters(path: Path, settings: Settings) -> None:
     """Refuse method parameters that cannot be: not finite, negative, or zero where something is divided by them."""
     for table, values in parameters(settings).items():
         for name, value in values.items():
-            for number in value if isinstance(value, tuple) else (value,):
+            for number in _flat(value):
                 if isinstance(number, str) or number is None or name in _ANY_SIGN:
                     continue
                 if name in _SHARES and number > 1:
@@ -82,6 +84,14 @@ def _check_parameters(path: Path, settings: Settings) -> None:
                 if not 0 <= number < float("inf") or (number == 0 and name in _NOT_ZERO):
                     least = "above 0" if name in _NOT_ZERO else "0 or more"
                     raise InputError(path, f"{table}.{name}", f"{number} is not {least}", "see docs/city-toml.md")
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value
 
 
 def _check_orders(path: Path, settings: Settings) -> None:

@@ -19,7 +19,9 @@ from spatial.flood.susceptibility import SusceptibilityParameters
 from spatial.flood.terrain import TerrainParameters
 from spatial.flood.zones import FloodZoneParameters
 from spatial.hexgrid.scan import ScanParameters
+from spatial.lighting.circuit_model import CircuitParameters
 from spatial.lighting.outages import OutageParameters
+from spatial.lighting.rates import RateParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
 from spatial.sources.context import ContextSource
@@ -101,6 +103,8 @@ class Settings:
     scenario: ScenarioParameters = field(default_factory=ScenarioParameters)
     scan: ScanParameters = field(default_factory=ScanParameters)
     lighting: OutageParameters = field(default_factory=OutageParameters)
+    circuits: CircuitParameters = field(default_factory=CircuitParameters)
+    lamp_rates: RateParameters = field(default_factory=RateParameters)
 
     @property
     def var(self) -> Path:
@@ -117,7 +121,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "calibration", "flood_zones", "scan", "scenario", "lighting",
+        "calibration", "flood_zones", "scan", "scenario", "lighting", "circuits", "lamp_rates",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide

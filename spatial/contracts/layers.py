@@ -200,6 +200,7 @@ LIGHTING_ZONES = Layer(
         length_m("lit_road_length_m", "Panjang jalan berlampu", "Lit road length"),
         text("cause", "Dugaan penyebab", "Probable cause", values=CAUSES),
         share("cause_probability", "Peluang penyebab", "Cause probability"),
+        Column("cause_parts", "json", "Bagian log-odds satu panel", "Parts of the log-odds of one circuit"),
         text("panel_id", "ID panel", "Panel id"),
     ),
 )
@@ -213,7 +214,7 @@ LIGHTING_FAULTS = Layer(
     columns=(
         text("fault_id", "ID gangguan", "Fault id", nullable=False),
         text("kind", "Jenis gangguan", "Kind of fault", values=FAULT_KINDS, nullable=False),
-        text("zone_id", "ID zona", "Zone id"),
+        text("lighting_zone_ids", "Zona PJU", "Lighting zones"),
         text("panel_id", "ID panel", "Panel id"),
         share("cause_probability", "Peluang satu panel", "Probability of one circuit"),
         count("lamps_reported", "Lampu yang dilaporkan padam", "Lamps reported dark"),

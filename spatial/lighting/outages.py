@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,14 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial.contracts import LIGHTING_ZONES
+from spatial.lighting.causes import ZoneCause, causes_of, gather
+from spatial.lighting.circuits import Cause, CircuitParameters
 from spatial.lighting.dark_roads import DarkRoads, dark_roads, outline
+from spatial.lighting.faults import faults_table
 from spatial.lighting.groups import dbscan, in_spacings, lamp_distances
 from spatial.lighting.lamps import Lamps, inferred_lamps, joined, known_lamps, places_of_reports
 from spatial.lighting.network import RoadNetwork, road_network
+from spatial.lighting.rates import RateParameters
 from spatial.lighting.snapping import fewest_lamps, reach_m, snap
 from spatial.zones import (
     Identity,
@@ -36,6 +41,12 @@ MAJOR = ("motorway", "trunk", "primary", "secondary", "tertiary")
 # However coarse a coordinate, its lamp is looked for no further away; reports that could be of any lamp of a street
 # are explained by one.
 _FARTHEST_M = 100.0
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des")
+_CAUSES = {
+    "circuit": ("kemungkinan {} satu panel", "probability {} of one circuit"),
+    "independent": ("kemungkinan {} rusak sendiri-sendiri", "probability {} of lamps that failed one by one"),
+    "unknown": ("sebabnya belum jelas (satu panel {})", "cause not clear (one circuit {})"),
+}
 _LABELS = {
     "lamps": ("jumlah lampu padam yang berdekatan", "dark lamps close together"),
     "age": ("lama padam", "how long they have been dark"),
@@ -92,12 +103,14 @@ class OutageInputs:
     lamps : `lamp_id, source` and points, or None without an inventory.
     roads : `road_id, highway, name, lit` and lines clipped to the area, in the order of their ids, or None.
     cells : (n,) array of the city's cell polygons.
+    time_zone : of the dates in explanations, IANA.
     """
 
     incidents: pd.DataFrame
     lamps: gpd.GeoDataFrame | None
     roads: gpd.GeoDataFrame | None
     cells: NDArray[Any]
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -186,10 +199,34 @@ def _halves(rows: pd.DataFrame) -> Array:
     return rows[["half_x_m", "half_y_m"]].to_numpy(dtype=float)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class LightingZones:
+    """What comes of the open incidents of street lights; geometry in the UTM plane.
+
+    Attributes
+    ----------
+    zones : as the contract `LIGHTING_ZONES` wants them, without what is counted in them later.
+    members : `zone_id, member` (lamps or incidents).
+    faults : as the contract `LIGHTING_FAULTS` wants them.
+    found : the dark lamps and their groups, in the order of `zones`.
+    """
+
+    zones: gpd.GeoDataFrame
+    members: pd.DataFrame
+    faults: gpd.GeoDataFrame
+    found: Outages
+
+
 def lighting_zones(
-    inputs: OutageInputs, previous: pd.DataFrame, version: str, as_of: pd.Timestamp | None, parameters: OutageParameters
-) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    """Return the zones' table, geometry in the UTM plane, and their members (`zone_id, member`: lamps or incidents).
+    inputs: OutageInputs,
+    previous: pd.DataFrame,
+    version: str,
+    as_of: pd.Timestamp | None,
+    parameters: OutageParameters,
+    circuits: CircuitParameters = CircuitParameters(),
+    rates: RateParameters = RateParameters(),
+) -> LightingZones:
+    """Return the zones, why each is dark, and the faults that crews are sent to.
 
     Dark lamps are clustered by DBSCAN along the network within `eps_spacings` lamp spacings; a zone's outline follows
     the shortest ways that join its lamps, and half a spacing at each end.
@@ -197,9 +234,11 @@ def lighting_zones(
     found = find_outages(inputs, parameters)
     roads = dark_roads(found.lamps, found.network, found.distances, found.labels)
     groups = [np.flatnonzero(found.labels == label) for label in range(found.labels.max(initial=-1) + 1)]
+    incidents = inputs.incidents.reset_index(drop=True)
+    causes = _causes(inputs, found, incidents, as_of, circuits, rates)
     identities = identify("lighting", [frozenset(found.lamps.ids[g]) for g in groups], previous, version)
     rows = [
-        _row(_Zone(inputs, found, roads, number, group, parameters), identity, version, as_of)
+        _row(_Zone(inputs, found, roads, number, group, parameters), causes[number], identity, version, as_of)
         for number, (group, identity) in enumerate(zip(groups, identities, strict=True))
     ]
     names = [n for n in LIGHTING_ZONES.names if not n.endswith("_exposed")]
@@ -210,7 +249,30 @@ def lighting_zones(
         table["score"], table["road_length_m"], table["road_length_major_m"], table["n_incidents"], table["work"]
     )
     pairs = [(i.zone_id, member) for i, g in zip(identities, groups, strict=True) for member in found.lamps.ids[g]]
-    return table.drop(columns=["road_length_major_m", "work"]), pd.DataFrame(pairs, columns=["zone_id", "member"])
+    return LightingZones(
+        table.drop(columns=["road_length_major_m", "work"]),
+        pd.DataFrame(pairs, columns=["zone_id", "member"]),
+        faults_table(
+            found.lamps, found.snapped, found.labels, [i.zone_id for i in identities], causes, incidents, inputs.lamps
+        ),
+        found,
+    )
+
+
+def _causes(
+    inputs: OutageInputs,
+    found: Outages,
+    incidents: pd.DataFrame,
+    as_of: pd.Timestamp | None,
+    circuits: CircuitParameters,
+    rates: RateParameters,
+) -> list[ZoneCause]:
+    days = np.full(len(incidents), np.nan)
+    if as_of is not None:
+        days = ((as_of - incidents["requested_datetime"]) / pd.Timedelta(days=1)).to_numpy(float)
+    told = days[found.snapped.index.to_numpy(np.int64)]
+    city = gather(found.lamps, found.snapped, told, found.known, inputs.lamps, found.network, inputs.roads)
+    return causes_of(city, found.labels, incidents["n_reports"].to_numpy(np.int64), rates, circuits)
 
 
 class _Zone:
@@ -275,7 +337,9 @@ def _usual_source(source: NDArray[np.object_]) -> str:
     return "none" if usual == "report" else str(usual)
 
 
-def _row(zone: _Zone, identity: Identity, version: str, as_of: pd.Timestamp | None) -> dict[str, object]:
+def _row(
+    zone: _Zone, why: ZoneCause, identity: Identity, version: str, as_of: pd.Timestamp | None
+) -> dict[str, object]:
     incidents, parameters = zone.incidents, zone.parameters
     roads = _road_metres(zone.inputs.roads, zone.shape)
     days = None if as_of is None else (as_of - incidents["requested_datetime"].min()).days
@@ -284,15 +348,9 @@ def _row(zone: _Zone, identity: Identity, version: str, as_of: pd.Timestamp | No
     kelurahan = joined_names(incidents["kelurahan"].tolist())
     dark = zone.dark_road()
     where = ", ".join(str(place) for place in (dark["road_names"], kelurahan) if place is not None)
-    noun_id, noun_en = ("titik padam", "dark points")
-    if zone.basis in ("inventory", "osm"):
-        noun_id, noun_en = ("lampu padam", "dark lamps")
-    text_id, text_en = sentence(
-        parts,
-        score,
-        f"{len(zone.members)} {noun_id} berdekatan" + (f" di {where}" if where else ""),
-        f"{len(zone.members)} {noun_en} close together" + (f" in {where}" if where else ""),
-    )
+    lamps = zone.basis in ("inventory", "osm")
+    since = incidents["requested_datetime"].min().tz_convert(zone.inputs.time_zone)
+    text_id, text_en = sentence(parts, score, *subject(len(zone.members), lamps, where, since, why.cause))
     return {
         "zone_id": identity.zone_id,
         "zone_type": "lighting",
@@ -319,10 +377,36 @@ def _row(zone: _Zone, identity: Identity, version: str, as_of: pd.Timestamp | No
         "explanation_en": text_en,
         "version": version,
         **zone.lamps(),
+        "cause": why.cause.cause,
+        "cause_probability": why.cause.cause_probability,
+        "cause_parts": json.dumps(why.cause.log_odds),
+        "panel_id": why.cause.panel_id,
         **dark,
         "work": len(zone.members),
         "geometry": zone.shape,
     }
+
+
+def subject(n_dark: int, lamps: bool, where: str, since: pd.Timestamp | None, cause: Cause) -> tuple[str, str]:
+    """Return what an explanation is about, in Indonesian and English: what is dark, where, since when, and why.
+
+    Parameters
+    ----------
+    n_dark : dark lamps; `lamps`: whether they are known to be lamps, or places that reports name.
+    since : local time of the first report, NaT where unknown.
+    """
+    where_id, where_en = (f" di {where}", f" in {where}") if where else ("", "")
+    since_id = since_en = ""
+    if since is not None and not pd.isna(since):
+        since_id = f" sejak {since.day} {_MONTHS[since.month - 1]} {since.year}"
+        since_en = f" since {since.day} {since:%b} {since.year}"
+    odds = "> 0.99" if cause.cause_probability > 0.995 else f"{cause.cause_probability:.2f}"
+    why_id, why_en = _CAUSES[cause.cause]
+    return (
+        f"{n_dark} {'lampu' if lamps else 'titik'} padam berdekatan{where_id}{since_id}, "
+        f"{why_id.format(odds.replace('.', ','))}",
+        f"{n_dark} dark {'lamps' if lamps else 'points'} close together{where_en}{since_en}, {why_en.format(odds)}",
+    )
 
 
 def _road_metres(roads: gpd.GeoDataFrame | None, shape: shapely.MultiPolygon) -> dict[str, float | None]:

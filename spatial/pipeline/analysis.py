@@ -13,11 +13,20 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial.config import Settings
-from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, ROADS, Layer, Progress, Raster
+from spatial.contracts import (
+    FLOOD_ZONES,
+    HEXAGONS,
+    LIGHTING_FAULTS,
+    LIGHTING_ZONES,
+    REPORTS,
+    ROADS,
+    Layer,
+    Progress,
+    Raster,
+)
 from spatial.flood.evidence import Evidence
 from spatial.hexgrid.grid import disk_matrix
-from spatial.hexgrid.join import CityGrid
-from spatial.lighting.outages import OutageInputs, lighting_zones
+from spatial.lighting.outages import LightingZones, OutageInputs, lighting_zones
 from spatial.lighting.snapping import rounding_half_m
 from spatial.pipeline.cells import (
     add_hot_spots,
@@ -78,17 +87,17 @@ def analyse_city(
     )
     facts |= flood.depths
     progress.stage("lighting", "Zona PJU padam / lighting-outage zones")
-    outages, outage_members = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
+    lighting = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
     add_lighting_score(cells, settings)
     facts["lighting_exposure_basis"] = lighting_exposure(cells)[1]
     add_hot_spots(cells, neighbours)
     explain(cells, flood.parts)
     cells = gpd.GeoDataFrame(pd.concat([cells, standing_per_cell(inputs, cells)], axis=1))
-    roads = _roads_layer(plane, cells, flood.labels, flood.zones, outages, grid, ground is not None)
-    outages = outages.set_crs(grid.crs).to_crs("EPSG:4326")
+    outages = lighting.zones.set_crs(grid.crs)
+    roads = _roads_layer(plane, cells, flood.labels, flood.zones, outages, ground is not None)
     zones = {
         "flood": _touching(inputs, flood.zones, roads, "flood_zone_ids"),
-        "lighting": _touching(inputs, outages, roads, "lighting_zone_ids"),
+        "lighting": _touching(inputs, outages.to_crs("EPSG:4326"), roads, "lighting_zone_ids"),
     }
     layers = {
         REPORTS: _only(placed.reports, REPORTS),
@@ -96,9 +105,10 @@ def analyse_city(
         ROADS: roads,
         FLOOD_ZONES: zones["flood"],
         LIGHTING_ZONES: zones["lighting"],
+        LIGHTING_FAULTS: lighting.faults.set_crs(grid.crs).to_crs("EPSG:4326"),
         **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
-    members = pd.concat([flood.members, outage_members], ignore_index=True)
+    members = pd.concat([flood.members, lighting.members], ignore_index=True)
     rasters = {} if ground is None else ground.rasters()
     return Result(layers, rasters, members, flood.evidence, facts, flood.skill)
 
@@ -122,14 +132,16 @@ def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:
 
 def _lighting(
     inputs: Inputs, plane: Plane, placed: Placed, previous: pd.DataFrame, version: str, settings: Settings
-) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+) -> LightingZones:
     incidents = placed.incidents
     dark = incidents[(incidents["category"] == "street_light") & incidents["is_open"]].reset_index(drop=True)
     first = placed.reports.set_index("report_id").loc[dark["incident_id"]]
     halves = rounding_half_m(first["decimals"].to_numpy(np.int64), shapely.get_y(first.geometry.to_numpy()))
     dark["half_x_m"], dark["half_y_m"] = halves.T
-    outage_inputs = OutageInputs(dark, plane.lamps, plane.roads, inputs.grid.polygons)
-    return lighting_zones(outage_inputs, previous, version, placed.as_of, settings.lighting)
+    outage_inputs = OutageInputs(dark, plane.lamps, plane.roads, inputs.grid.polygons, settings.city.time_zone)
+    return lighting_zones(
+        outage_inputs, previous, version, placed.as_of, settings.lighting, settings.circuits, settings.lamp_rates
+    )
 
 
 def _roads_layer(
@@ -138,7 +150,6 @@ def _roads_layer(
     labels: NDArray[np.int64],
     floods: gpd.GeoDataFrame,
     outages: gpd.GeoDataFrame,
-    grid: CityGrid,
     has_terrain: bool,
 ) -> gpd.GeoDataFrame:
     """Return the roads with metres and zones; flood zones are unions of cells, so their metres are sums over cells."""
