@@ -125,9 +125,9 @@ def outline(
         ]
         merged = shapely.line_merge(shapely.multilinestrings(lines)) if lines else shapely.MultiLineString()
         shapes.append(shapely.buffer(merged, beside_m, cap_style="flat", quad_segs=4))
-        on = members[lamps.at.edge[members] >= 0]
+        on = members[lamps.at.distance_m[members] > _SAME_M]
         ends = np.stack([lamps.points_m[on], network.points_m(lamps.at.take(on))], axis=1)
-        shapes.append(shapely.buffer(shapely.multilinestrings(list(ends)), _STUB_M, quad_segs=2))
+        shapes += [shapely.buffer(shapely.LineString(stub), _STUB_M, quad_segs=2) for stub in ends]
     for i, j in pairs[["first", "second"]].itertuples(index=False):
         reach = (lamps.spacing_m[i] + lamps.spacing_m[j]) / 4
         shapes.append(shapely.buffer(shapely.LineString(lamps.points_m[[i, j]]), reach, quad_segs=4))

@@ -148,21 +148,22 @@ def find_outages(inputs: OutageInputs, parameters: OutageParameters) -> Outages:
     rows = inputs.incidents.reset_index(drop=True).sort_values("incident_id")
     spacing = float(np.median(known.spacing_m)) if len(known) else parameters.default_spacing_m
     lamps, snapped = known.take(np.empty(0, dtype=np.int64)), []
-    for source in ("known", "inferred", "report"):
-        if source == "inferred" and network is not None and roads is not None:
-            reach = reach_m(_halves(rows), parameters.snap_m, _FARTHEST_M)
-            candidates = inferred_lamps(network, roads, spacing, _places(rows), reach)
-        elif source == "report":
-            sd = np.sqrt(parameters.location_sigma_m**2 + (_halves(rows) ** 2).mean(axis=1) / 3)
-            ids = rows["incident_id"].to_numpy(dtype=object)
-            candidates = places_of_reports(ids, _places(rows), sd, network, spacing)
-        else:
-            candidates = known if source == "known" else known.take(np.empty(0, dtype=np.int64))
-        found = _explain(rows, candidates, parameters)
-        dark, at = np.unique(found["lamp"].to_numpy(np.int64), return_inverse=True)
-        snapped.append(found.assign(lamp=at + len(lamps)))
+
+    def take(candidates: Lamps) -> pd.DataFrame:
+        """Explain what can be by the candidates, and return the incidents that are left."""
+        nonlocal lamps
+        told = _explain(rows, candidates, parameters)
+        dark, at = np.unique(told["lamp"].to_numpy(np.int64), return_inverse=True)
+        snapped.append(told.assign(lamp=at + len(lamps)))
         lamps = joined(lamps, candidates.take(dark))
-        rows = rows.drop(index=found.index)
+        return rows.drop(index=told.index)
+
+    rows = take(known)
+    if network is not None and roads is not None:
+        reach = reach_m(_halves(rows), parameters.snap_m, _FARTHEST_M)
+        rows = take(inferred_lamps(network, roads, spacing, _places(rows), reach))
+    sd = np.sqrt(parameters.location_sigma_m**2 + (_halves(rows) ** 2).mean(axis=1) / 3)
+    rows = take(places_of_reports(rows["incident_id"].to_numpy(dtype=object), _places(rows), sd, network, spacing))
     order = np.argsort(lamps.ids.astype(str), kind="stable")
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -187,7 +188,8 @@ def _explain(rows: pd.DataFrame, candidates: Lamps, parameters: OutageParameters
     )
     lamp = fewest_lamps(snapping.likelihood, parameters.dark_share)
     has = np.flatnonzero(lamp >= 0)
-    weight = np.asarray(snapping.weights[has, lamp[has]]).ravel()
+    pairs = snapping.weights.tocoo()
+    weight = pairs.data[pairs.col == lamp[pairs.row]]  # one each, by report
     return pd.DataFrame({"lamp": lamp[has], "probability": weight}, index=rows.index[has])
 
 

@@ -13,6 +13,7 @@ from scipy.ndimage import binary_erosion
 
 from spatial import pipeline
 from spatial.evaluate import Question, evaluate
+from spatial.hexgrid.clusters import dbscan
 from spatial.hexgrid.join import to_plane
 from spatial.registry import LAYERS
 from spatial.store.geopackage import read_layer
@@ -66,11 +67,25 @@ def test_lisbon_zones_are_led_by_terrain_and_the_layer_says_so(lisbon: Run) -> N
     notes = [note["en"] for note in manifest["layers"]["flood_zones"]["notes"]]
     assert any("led by terrain" in note for note in notes)
     assert len(layers["flood_zones"]) > 0
-    assert len(layers["lighting_zones"]) > 0
     score = layers["hexagons"].dropna(subset="flood_score")
     assert np.allclose(score["flood_score"], score["flood_susceptibility"])
     assert layers["hexagons"]["hand_min_m"].notna().mean() > 0.9
     assert (layers["hexagons"]["depression_depth_max_m"] > 0).any()
+
+
+def test_lisbons_street_light_reports_lie_on_roads_and_make_no_zone_along_them(lisbon: Run) -> None:
+    """99 open reports make two groups of three within 90 m as the crow flies. One is of two incidents, so of two lamps
+    at most; the other lies on three streets, and by road one of its lamps is 184 m and more from the others."""
+    manifest, layers = lisbon
+    reports = layers["reports"]
+    lights = reports[reports["category"] == "street_light"]
+    assert (lights["road_distance_m"] <= 30.0).mean() > 0.95
+    still = lights[lights["status"] == "open"]
+    assert (len(still), len(lights)) == (99, 114)
+    labels = dbscan(shapely.get_coordinates(to_plane(still.geometry.to_numpy(), manifest["city"]["crs"])), 90.0, 3)
+    groups = [still[labels == label] for label in range(labels.max() + 1)]
+    assert sorted((len(group), group["incident_id"].nunique()) for group in groups) == [(3, 2), (3, 3)]
+    assert layers["lighting_zones"].empty
 
 
 def test_lisbon_roads_are_joined_within_the_area(lisbon: Run) -> None:
