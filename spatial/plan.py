@@ -77,7 +77,7 @@ def plan(city: Path, parameters: RepairParameters, owners: tuple[str, ...] = (),
     wrong = (1.0 - visits["cause_probability"]) * (visits["lamps_reported"] - 1)
     extra = float(wrong[visits["kind"] == "circuit"].sum())
     synthetic = "[SINTETIS / SYNTHETIC] " if told["synthetic"] else ""
-    referred = faults[why.notna()].assign(why=why)
+    referred = faults[why.notna()].assign(why=why.dropna())
     reports = int(visits["n_reports"].sum())
     return Plan(visits, referred, reports, len(visits) + extra, served, f"{synthetic}{told['name']}")
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -22,6 +23,11 @@ CORNER = np.array([X0, Y0])
 AS_OF = pd.Timestamp("2025-02-01", tz="UTC")
 NONE = pd.DataFrame({"zone_id": [], "member": []}, dtype=str)
 PARAMETERS = OutageParameters()
+
+
+def zones_and_members(*given) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    found = lighting_zones(*given)
+    return found.zones, found.members
 
 
 def incidents(xs: list[float], days_ago: int = 15) -> pd.DataFrame:
@@ -61,7 +67,7 @@ def test_five_reports_of_one_lamp_are_one_dark_lamp() -> None:
     found = find_outages(OutageInputs(incidents([0, 1, 2, -3, 4]), lamps(), None, GRID.polygons), PARAMETERS)
     assert found.lamps.ids.tolist() == ["L00"]
     assert found.snapped["lamp"].tolist() == [0] * 5
-    zones, members = lighting_zones(
+    zones, members = zones_and_members(
         OutageInputs(incidents([0, 1, 2, -3, 4]), lamps(), None, GRID.polygons), NONE, "v", AS_OF, PARAMETERS
     )
     assert zones.empty
@@ -70,7 +76,7 @@ def test_five_reports_of_one_lamp_are_one_dark_lamp() -> None:
 
 def test_a_dark_street_is_one_zone_with_its_numbers() -> None:
     inputs = OutageInputs(incidents([0, 60, 120, 500]), lamps(), road("primary"), GRID.polygons)
-    zones, members = lighting_zones(inputs, NONE, "v", AS_OF, PARAMETERS)
+    zones, members = zones_and_members(inputs, NONE, "v", AS_OF, PARAMETERS)
     zone = zones.iloc[0]
     assert len(zones) == 1
     assert members["member"].tolist() == ["L00", "L02", "L04"]
@@ -87,7 +93,7 @@ def test_a_dark_street_is_one_zone_with_its_numbers() -> None:
 
 
 def test_what_is_not_known_is_null_and_its_weight_goes_to_the_rest() -> None:
-    zones, _ = lighting_zones(
+    zones, _ = zones_and_members(
         OutageInputs(incidents([0, 60, 120]), None, None, GRID.polygons), NONE, "v", None, PARAMETERS
     )
     zone = zones.iloc[0]
@@ -97,10 +103,10 @@ def test_what_is_not_known_is_null_and_its_weight_goes_to_the_rest() -> None:
 
 
 def test_a_repaired_lamp_leaves_its_zone_and_the_id_stays() -> None:
-    first, members = lighting_zones(
+    first, members = zones_and_members(
         OutageInputs(incidents([0, 60, 120, 180]), lamps(), None, GRID.polygons), NONE, "v1", AS_OF, PARAMETERS
     )
-    second, left = lighting_zones(
+    second, left = zones_and_members(
         OutageInputs(incidents([0, 60, 120]), lamps(), None, GRID.polygons), members, "v2", AS_OF, PARAMETERS
     )
     assert second["zone_id"].tolist() == first["zone_id"].tolist()
@@ -114,7 +120,7 @@ def test_zones_hold_their_members_and_do_not_depend_on_order(xs: list[int], rand
     rows = incidents([float(x) for x in xs])
     shuffled = rows.sample(frac=1, random_state=random.randint(0, 9999)).reset_index(drop=True)
     results = [
-        lighting_zones(OutageInputs(r, lamps(), None, GRID.polygons), NONE, "v", AS_OF, PARAMETERS)
+        zones_and_members(OutageInputs(r, lamps(), None, GRID.polygons), NONE, "v", AS_OF, PARAMETERS)
         for r in (rows, shuffled)
     ]
     (zones, members), (again, again_members) = results
@@ -143,7 +149,7 @@ def streets(*lines: list[tuple[float, float]], **columns: object) -> gpd.GeoData
 
 def zones_of(rows: pd.DataFrame, roads: gpd.GeoDataFrame | None, table: gpd.GeoDataFrame | None = None, **settings):
     inputs = OutageInputs(rows, table, roads, GRID.polygons)
-    return lighting_zones(inputs, NONE, "v", AS_OF, replace(PARAMETERS, **settings))[0]
+    return zones_and_members(inputs, NONE, "v", AS_OF, replace(PARAMETERS, **settings))[0]
 
 
 BESIDE = [[(0.0, 0.0), (400.0, 0.0)], [(0.0, 40.0), (400.0, 40.0)]]
