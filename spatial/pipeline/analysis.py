@@ -17,8 +17,9 @@ from spatial.contracts import FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES, REPORTS, RO
 from spatial.flood.evidence import Evidence
 from spatial.hexgrid.grid import disk_matrix
 from spatial.hexgrid.join import CityGrid
-from spatial.lighting.outages import OutageInputs, lighting_zones
+from spatial.lighting.outages import OutageInputs
 from spatial.lighting.snapping import rounding_half_m
+from spatial.lighting.zones import lighting_zones
 from spatial.pipeline.cells import (
     add_hot_spots,
     add_lighting_score,
