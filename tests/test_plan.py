@@ -24,7 +24,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_tiny_city(tmp_path_factory.mktemp("plan") / "city")
     with (folder / "reports.csv").open("a", encoding="utf-8") as file:
         for i, lamp in enumerate((30, 38, 47)):  # far from the dark street and from each other
-            file.write(f"s{i},{117.5 + 0.0003 * (lamp + 1):.6f},-3.310940,PJU padam,mati,menunggu,2025-06-0{i + 1} 20:00,\n")
+            file.write(
+                f"s{i},{117.5 + 0.0003 * (lamp + 1):.6f},-3.310940,PJU padam,mati,menunggu,2025-06-0{i + 1} 20:00,\n"
+            )
     lamps = gpd.read_file(folder / "lamps.geojson")
     lamps["owner"] = ["Dishub" if i % 2 else "Swasta" for i in range(len(lamps))]
     dark = pipeline.run(folder).version

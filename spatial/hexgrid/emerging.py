@@ -103,8 +103,8 @@ def emerging_hot_spots(
     Gi* (Ord & Getis 1995) of empirical-Bayes standardised rates per cell and step, over the disk in the same step and
     the `lag_steps` before; p by conditional permutation among all bins. Whole steps on record only; the oldest
     `lag_steps` of them serve as neighbours and are not classed. The trend is that of Gi* without lag: with one, two
-    steps share reports, and trends are called by chance in a fifth of the cells at p <= 0.1, not a tenth. Exposure is taken as
-    constant over time. Cells without any incident are analysed too.
+    steps share reports, and trends are called by chance in a fifth of the cells at p <= 0.1, not a tenth. Exposure is
+    taken as constant over time. Cells without any incident are analysed too.
     """
     _check(cell, age_days, exposure, parameters)
     n, lag = len(exposure), parameters.lag_steps

@@ -120,11 +120,10 @@ def outline(
     pieces, pairs = roads.of(group)
     if network is not None:
         lines = [
-            substring(network.shapes[edge], begin, end)
+            _piece(network.shapes[edge], begin, end)
             for edge, begin, end in pieces[["edge", "from_m", "to_m"]].itertuples(index=False)
         ]
-        merged = shapely.line_merge(shapely.multilinestrings(lines)) if lines else shapely.MultiLineString()
-        shapes.append(shapely.buffer(merged, beside_m, cap_style="flat", quad_segs=4))
+        shapes += _beside(lines, beside_m)
         on = members[lamps.at.distance_m[members] > _SAME_M]
         ends = np.stack([lamps.points_m[on], network.points_m(lamps.at.take(on))], axis=1)
         shapes += [shapely.buffer(shapely.LineString(stub), _STUB_M, quad_segs=2) for stub in ends]
@@ -134,3 +133,17 @@ def outline(
     for i in members[lamps.at.edge[members] < 0]:
         shapes.append(shapely.buffer(shapely.Point(lamps.points_m[i]), lamps.spacing_m[i] / 2, quad_segs=4))
     return as_multipolygon(shapely.union_all(np.array(shapes, dtype=object)))
+
+
+def _piece(edge: shapely.LineString, begin: float, end: float) -> Any:
+    """Return a stretch of an edge; where it reaches the edge's end its corner is the very same, so that lines merge."""
+    return substring(edge, 0.0 if begin < _SAME_M else begin, edge.length if end > edge.length - _SAME_M else end)
+
+
+def _beside(lines: list[Any], beside_m: float) -> list[Any]:
+    """Return the land beside lines: square at their ends, round where they meet."""
+    merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(lines))) if lines else np.empty(0)
+    ends = shapely.get_coordinates([shapely.get_point(merged, 0), shapely.get_point(merged, -1)])
+    corners, counts = np.unique(ends, axis=0, return_counts=True)
+    meeting = [shapely.buffer(shapely.Point(corner), beside_m, quad_segs=4) for corner in corners[counts > 1]]
+    return [*shapely.buffer(merged, beside_m, cap_style="flat", quad_segs=4), *meeting]

@@ -128,4 +128,4 @@ def _of_inventory(inventory: gpd.GeoDataFrame | None, column: str, lamps: Lamps)
     """Return what the inventory tells of the lamps, without what it does not."""
     if inventory is None or column not in inventory:
         return []
-    return inventory.loc[inventory["lamp_id"].isin(lamps.ids), column].dropna().tolist()
+    return list(inventory.loc[inventory["lamp_id"].isin(lamps.ids), column].dropna())

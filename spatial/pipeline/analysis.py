@@ -26,8 +26,9 @@ from spatial.contracts import (
 )
 from spatial.flood.evidence import Evidence
 from spatial.hexgrid.grid import disk_matrix
-from spatial.lighting.outages import LightingZones, OutageInputs, lighting_zones
+from spatial.lighting.outages import OutageInputs
 from spatial.lighting.snapping import rounding_half_m
+from spatial.lighting.zones import LightingZones, lighting_zones
 from spatial.pipeline.cells import (
     add_hot_spots,
     add_lighting_score,

@@ -26,7 +26,7 @@ from spatial.hexgrid.statistics import (
     standardised_rates,
     upper_tail,
 )
-from spatial.lighting.outages import MAJOR
+from spatial.lighting.zones import MAJOR
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed

@@ -334,8 +334,8 @@ def _of_places(known: Known, facts: Mapping[str, Any]) -> list[Lack]:
         (
             not known.lamps,
             "no_lamps",
-            "Tanpa inventaris lampu: laporan PJU dikelompokkan menurut lokasinya.",
-            "No lamp inventory: street-light reports are clustered where they lie.",
+            "Tanpa inventaris lampu: lampu diperkirakan di sepanjang jalan pada jarak lazim.",
+            "No lamp inventory: lamps are inferred along the roads at the usual spacing.",
         ),
         (
             not (known.kelurahan or known.kecamatan),

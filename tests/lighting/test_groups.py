@@ -24,7 +24,7 @@ def places(points: np.ndarray, spacing: float, network=None) -> Lamps:
     return places_of_reports(ids, points, np.zeros(len(points)), network, spacing)
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(coordinates, st.integers(1, 5))
 def test_without_roads_the_groups_are_those_of_the_plane(rows: list[tuple[int, int]], least: int) -> None:
     points = np.array(rows, dtype=float)

@@ -90,7 +90,7 @@ def nets_with_places(draw: st.DrawFn) -> tuple[np.ndarray, list[tuple[int, float
     return streets, [(street, share * length[street]) for street, share in picks], np.array(reach)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(nets_with_places())
 def test_distances_are_those_of_networkx_up_to_the_reach(case: tuple) -> None:
     streets, places, reach = case
@@ -107,7 +107,7 @@ def test_distances_are_those_of_networkx_up_to_the_reach(case: tuple) -> None:
     assert stored[both] == pytest.approx(expected[both], abs=2e-6)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(nets_with_places())
 def test_a_way_is_as_long_as_the_distance_and_unbroken(case: tuple) -> None:
     streets, places, _ = case
@@ -129,7 +129,7 @@ def test_a_way_is_as_long_as_the_distance_and_unbroken(case: tuple) -> None:
         assert shapely.get_num_geometries(shapely.union_all(shapely.buffer(shapes, 1e-3))) == 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(street_nets(), st.randoms(use_true_random=False))
 def test_the_order_of_the_lines_does_not_matter(streets: np.ndarray, random) -> None:
     order = np.array(random.sample(range(len(streets)), len(streets)))

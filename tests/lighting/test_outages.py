@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from spatial.hexgrid.join import city_grid
-from spatial.lighting.outages import OutageInputs, OutageParameters, find_outages, lighting_zones
+from spatial.lighting.circuit_model import CircuitParameters
+from spatial.lighting.outages import OutageInputs, OutageParameters, find_outages
+from spatial.lighting.rates import RateParameters
+from spatial.lighting.zones import lighting_zones
 
 GRID = city_grid(shapely.box(117.50, -3.32, 117.51, -3.31), 9, CRS.from_epsg(32750))
 X0, Y0 = shapely.get_coordinates(shapely.centroid(GRID.area))[0]
@@ -26,7 +29,7 @@ PARAMETERS = OutageParameters()
 
 
 def zones_and_members(*given) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    found = lighting_zones(*given)
+    found = lighting_zones(*given, CircuitParameters(), RateParameters())
     return found.zones, found.members
 
 
@@ -114,7 +117,7 @@ def test_a_repaired_lamp_leaves_its_zone_and_the_id_stays() -> None:
     assert left["member"].tolist() == ["L00", "L02", "L04"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 570), min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_zones_hold_their_members_and_do_not_depend_on_order(xs: list[int], random) -> None:
     rows = incidents([float(x) for x in xs])
@@ -178,7 +181,7 @@ def test_streets_that_do_not_meet_make_no_zone_however_near() -> None:
     assert zone["dark_road_length_m"] == pytest.approx(15 + 120 + 15 + 40 + 30)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     st.lists(st.tuples(st.integers(0, 250), st.integers(0, 250)), min_size=3, max_size=15),
     st.sampled_from(["inferred", "known", "plane"]),

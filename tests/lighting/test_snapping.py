@@ -44,6 +44,7 @@ def test_weights_in_closed_form() -> None:
     assert np.isnan(found.probability[2])
 
 
+@settings(max_examples=30)
 @given(st.floats(-40.0, 40.0), st.floats(0.001, 60.0), st.floats(0.0, 20.0))
 def test_a_rounded_place_has_the_normal_density_averaged_over_the_rounding(x: float, half: float, sd: float) -> None:
     found = snapped(np.array([[x, 0.0]]), half, lamps=np.array([[0.0, 0.0]]), sd=sd)
@@ -125,7 +126,7 @@ def cost(likelihood: csr_array, dark: set[int], price: float) -> float:
     return total
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(likelihoods(), st.sampled_from([0.01, 0.05, 0.3]))
 def test_the_fewest_lamps_against_all_subsets(likelihood: csr_array, share: float) -> None:
     """Never dearer than the best lamps; no subset of them is better than by the steps it may have missed."""
@@ -160,6 +161,7 @@ def test_the_fewest_lamps_are_mostly_the_optimum() -> None:
     assert same >= 90
 
 
+@settings(max_examples=30)
 @given(likelihoods())
 def test_with_even_odds_and_no_price_the_best_lamp_explains(likelihood: csr_array) -> None:
     explains = fewest_lamps(likelihood, 1.0)
