@@ -5,7 +5,7 @@
 127 cells, 13 months of 30 days, lognormal exposure (sigma 1). Incidents are Poisson ("poisson"); with a wet half-year
 of ten times as many ("season"); over-dispersed anew each month ("monthly") or for good ("static"), by a gamma factor
 of shape 1; or with bursts ("bursts", one bin in fifty has ten times as many again). Share of cities with any bin hot
-at q <= 0.10, and of cells with any class; both to be at most 0.10, within the binomial error that is printed.
+at q <= 0.10, to be at most 0.10 within the binomial error that is printed; and of cells with any class.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CELLS = DISK.shape[0]
 def factors(kind: str, rng: np.random.Generator) -> Array:
     """Return what the rate of each cell and month is multiplied by; (CELLS, MONTHS), or broadcasts to it."""
     if kind == "season":
-        return np.r_[np.full(7, 0.2), np.full(6, 2.0)][None, :]
+        return np.concatenate([np.full((1, 7), 0.2), np.full((1, 6), 2.0)], axis=1)
     if kind == "monthly":
-        return rng.gamma(1.0, 1.0, (CELLS, MONTHS))
+        return np.asarray(rng.gamma(1.0, 1.0, (CELLS, MONTHS)), dtype=float)
     if kind == "static":
-        return rng.gamma(1.0, 1.0, (CELLS, 1))
+        return np.asarray(rng.gamma(1.0, 1.0, (CELLS, 1)), dtype=float)
     if kind == "bursts":
-        return 1.0 + 10.0 * (rng.random((CELLS, MONTHS)) < 0.02)
+        return np.where(rng.random((CELLS, MONTHS)) < 0.02, 11.0, 1.0)
     return np.ones((1, 1))
 
 
