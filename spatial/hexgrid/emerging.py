@@ -7,17 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, eye_array, sparray
+from scipy.sparse import csr_array, sparray
 
 from spatial.errors import ContractError
 from spatial.hexgrid.hot_classes import classify
-from spatial.hexgrid.permutations import check_array, neighbours_only, tails_of_sums
-from spatial.hexgrid.statistics import benjamini_hochberg, standardised_rates
+from spatial.hexgrid.permutations import check_array, conditional_tails
+from spatial.hexgrid.statistics import benjamini_hochberg, getis_ord_gi_star, standardised_rates
 from spatial.hexgrid.trend import mann_kendall
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Window = Literal["step", "cube"]
 Reason = Literal["short_record", "few_incidents"]
 
 
@@ -31,9 +30,7 @@ class EmergingParameters:
         trend, 12 steps so that each season counts once.
     min_steps : fewer on record give no classes. Esri's least number of time steps in a cube.
     min_incidents : fewer in these steps give no classes. Ours: as few tell nothing of single months.
-    lag_steps : how many steps before its own belong to a bin's neighbourhood. Esri's default.
-    window : what a bin is compared with: `step`, its rate standardised among the cells of its own step, so that a wet
-        month or a growing app does not make the whole city hot; or `cube`, among all steps, Esri's default.
+    lag_steps : how many steps before its own a bin looks back on, in its whole neighbourhood. Esri's default.
     level : a bin is a hot (cold) spot at q up to this. Esri's lowest confidence, 90 %, false-discovery-adjusted over
         the whole cube as Esri does.
     trend_level : a trend is one at p up to this. Esri names no number; the same 90 %.
@@ -46,7 +43,6 @@ class EmergingParameters:
     min_steps: int = 10
     min_incidents: int = 30
     lag_steps: int = 1
-    window: Window = "step"
     level: float = 0.10
     trend_level: float = 0.10
     permutations: int = 999_999
@@ -100,13 +96,15 @@ def emerging_hot_spots(
 
     Notes
     -----
-    Gi* (Ord & Getis 1995) of empirical-Bayes standardised rates per cell and step, over the disk in the same step and
-    the `lag_steps` before; p by conditional permutation among all bins. Whole steps on record only; the oldest
-    `lag_steps` of them serve as neighbours and are not classed. The trend is that of Gi* without lag: with one, two
-    steps share reports, and trends are called by chance in a fifth of the cells at p <= 0.1, not a tenth. Exposure is
-    taken as constant over time. Cells without any incident are analysed too.
+    A bin is a cell in a step with the `lag_steps` before; it is compared with the cells of the same steps (Esri's
+    "individual time step"; its default compares with the whole cube), so that a wet month or a growing app does not
+    make the whole city hot. Gi* is of empirical-Bayes standardised rates, and p by conditional permutation of cells,
+    each with its own past: so it holds too where some cells are always higher than others, whatever their neighbours.
+    Whole steps on record only; the oldest `lag_steps` of them are only looked back on. The trend is that of Gi* without
+    lag: with one, two steps share reports, and trends are called by chance in a fifth of the cells at p <= 0.1, not in
+    a tenth. Exposure is taken as constant over time. Cells without any incident are analysed too.
     """
-    _check(cell, age_days, exposure, parameters)
+    _check(cell, age_days, exposure, neighbours, parameters)
     n, lag = len(exposure), parameters.lag_steps
     steps = max(min(parameters.steps, int(record_days // parameters.step_days) - lag), 0)
     if steps < parameters.min_steps:
@@ -115,73 +113,39 @@ def emerging_hot_spots(
     counts = _counts(cell, age_days, n, steps + lag, parameters.step_days)[known]
     if counts[:, lag:].sum() < parameters.min_incidents or len(known) < 2:
         return _nothing(n, steps, "few_incidents")
-    rates, disk = _rates(counts, exposure[known], parameters.window), csr_array(neighbours)[known][:, known]
-    z, p = space_time_gi_star(rates, disk, lag, parameters.permutations, seed)
+    disk = csr_array(neighbours)[known][:, known]
+    z, p, high = _bins(_with_lags(counts, lag)[:, lag:], exposure[known], disk, parameters.permutations, seed)
     q = benjamini_hochberg(p.ravel()).reshape(p.shape)
-    trend_s, trend_p = mann_kendall(np.nan_to_num(gi_star_of_cube(rates, disk, 0)[:, lag:]))
+    alone = [getis_ord_gi_star(standardised_rates(step, exposure[known]), disk) for step in counts[:, lag:].T]
+    trend_s, trend_p = mann_kendall(np.nan_to_num(np.column_stack(alone)))
     trend = np.where(trend_p <= parameters.trend_level, np.sign(trend_s), 0)
     called = q <= parameters.level
     found = _nothing(n, steps, None)
-    found.classes[known] = classify(called & (z > 0), called & (z < 0), trend, parameters.cold)
+    found.classes[known] = classify(called & high & (z > 0), called & ~high & (z < 0), trend, parameters.cold)
     found.z[known], found.q[known] = z, q
     found.trend_s[known], found.trend_p[known] = trend_s, trend_p
     return found
 
 
-def space_time_gi_star(
-    values: Array, neighbours: sparray, lag_steps: int, permutations: int, seed: int
-) -> tuple[Array, Array]:
-    """Return Gi* of each bin of a cube, and its two-sided p-value by conditional permutation.
+def _bins(
+    counts: Array, exposure: Array, disk: csr_array, permutations: int, seed: int
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Return Gi* of each bin among the cells of its step, its two-sided p-value and whether its neighbours are high.
 
-    Parameters
-    ----------
-    values, neighbours, lag_steps : as in `gi_star_of_cube`.
-    permutations, seed : as in `conditional_tails`; drawn from the other bins of all steps.
-
-    Returns
-    -------
-    (n, steps - lag_steps) z and p, twice the smaller tail, at most 1, without the first `lag_steps` steps: they have
-    smaller neighbourhoods, so the same excess gives a lower z, which would pass for a rise.
+    (n, steps) each. Gi* counts the cell itself too, so a lone peak amid calm is high by z and low by p: neither.
     """
-    sums, size = _neighbourhoods(values, neighbours, lag_steps)
-    tails = tails_of_sums(
-        values.ravel(), (sums - values).ravel(), size.ravel().astype(np.int64) - 1, permutations, seed
-    )
-    p = np.minimum(1.0, 2.0 * np.minimum(tails.upper, tails.lower)).reshape(values.shape)
-    return gi_star_of_cube(values, neighbours, lag_steps)[:, lag_steps:], p[:, lag_steps:]
-
-
-def gi_star_of_cube(values: Array, neighbours: sparray, lag_steps: int) -> Array:
-    """Return Gi* of each bin (cell and step) against the bins of all steps (Ord & Getis 1995, eq. 14).
-
-    Parameters
-    ----------
-    values : (n, steps) float64, finite, oldest step first.
-    neighbours : (n, n) sparse 0/1 matrix; each cell is its own neighbour too, whatever its diagonal.
-    lag_steps : steps before its own in the neighbourhood of a bin, 0 to steps - 1; the first steps have fewer.
-
-    Returns
-    -------
-    (n, steps) standard scores; NaN where the values are constant.
-    """
-    sums, size = _neighbourhoods(values, neighbours, lag_steps)
-    bins, deviation = values.size, float(values.std())
-    spread = deviation * np.sqrt(size * (bins - size) / (bins - 1))
-    return np.where(spread > 0, (sums - values.mean() * size) / np.where(spread > 0, spread, 1.0), np.nan)
-
-
-def _neighbourhoods(values: Array, neighbours: sparray, lag_steps: int) -> tuple[Array, Array]:
-    """Return the sum of each bin's neighbourhood, itself included, and how many bins it holds; (n, steps) each."""
-    around = neighbours_only(np.ascontiguousarray(values[:, 0]), neighbours)
-    disk = csr_array((np.ones(around.nnz), around.indices, around.indptr), shape=around.shape) + eye_array(len(values))
-    size = np.broadcast_to(disk.sum(axis=1)[:, None], values.shape)
-    return _with_lags(disk @ values, lag_steps), _with_lags(size, lag_steps)
+    z, upper, lower = np.empty(counts.shape), np.empty(counts.shape), np.empty(counts.shape)
+    for step, column in enumerate(counts.T):
+        rates = standardised_rates(column, exposure)
+        tails = conditional_tails(rates, disk, permutations, seed + step)
+        z[:, step], upper[:, step], lower[:, step] = getis_ord_gi_star(rates, disk), tails.upper, tails.lower
+    return z, np.minimum(1.0, 2.0 * np.minimum(upper, lower)), upper < lower
 
 
 def _with_lags(of_step: Array, lag_steps: int) -> Array:
-    """Return each step's value plus those of the steps before it, as far as there are any."""
-    total = np.array(of_step, dtype=float)
-    for lag in range(1, min(lag_steps, of_step.shape[1] - 1) + 1):
+    """Return each step's count plus those of the steps before it, as far as there are any."""
+    total = of_step.copy()
+    for lag in range(1, lag_steps + 1):
         total[:, lag:] += of_step[:, :-lag]
     return total
 
@@ -193,13 +157,6 @@ def _counts(cell: Ints, age_days: Array, n: int, steps: int, step_days: float) -
     return np.bincount(cell[inside] * steps + step, minlength=n * steps).reshape(n, steps).astype(float)
 
 
-def _rates(counts: Array, exposure: Array, window: Window) -> Array:
-    """Return empirical-Bayes standardised rates, among the bins of one step or of all; (n, steps)."""
-    if window == "step":
-        return np.column_stack([standardised_rates(column, exposure) for column in counts.T])
-    return standardised_rates(counts.ravel(), np.repeat(exposure, counts.shape[1])).reshape(counts.shape)
-
-
 def _nothing(n: int, steps: int, reason: Reason | None) -> Emergence:
     unknown = np.full((n, steps), np.nan)
     return Emergence(
@@ -207,7 +164,7 @@ def _nothing(n: int, steps: int, reason: Reason | None) -> Emergence:
     )
 
 
-def _check(cell: Ints, age_days: Array, exposure: Array, parameters: EmergingParameters) -> None:
+def _check(cell: Ints, age_days: Array, exposure: Array, neighbours: sparray, parameters: EmergingParameters) -> None:
     n = len(exposure)
     check_array("cell", cell, np.int64, (len(cell),))
     check_array("age_days", age_days, np.float64, (len(cell),))
@@ -216,14 +173,16 @@ def _check(cell: Ints, age_days: Array, exposure: Array, parameters: EmergingPar
         raise ContractError(f"cell must be 0 to {n - 1}")
     if not (np.isfinite(exposure).all() and (exposure >= 0).all()):
         raise ContractError("exposure must be finite and at least 0")
+    if neighbours.shape != (n, n):
+        raise ContractError(f"neighbours are {neighbours.shape}, expected {(n, n)}")
     limits: dict[str, tuple[Any, bool]] = {
         "step_days": (parameters.step_days, parameters.step_days > 0),
         "min_steps": (parameters.min_steps, parameters.min_steps >= 2),
         "steps": (parameters.steps, parameters.steps >= parameters.min_steps),
         "lag_steps": (parameters.lag_steps, parameters.lag_steps >= 0),
-        "window": (parameters.window, parameters.window in ("step", "cube")),
         "level": (parameters.level, 0 < parameters.level < 1),
         "trend_level": (parameters.trend_level, 0 < parameters.trend_level < 1),
+        "permutations": (parameters.permutations, parameters.permutations >= 1),
     }
     for name, (value, right) in limits.items():
         if not right:

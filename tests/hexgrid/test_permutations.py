@@ -75,6 +75,17 @@ def test_zeros_and_ones_are_hypergeometric() -> None:
     assert_within_binomial_error(tails.lower, hypergeom.cdf(seen, n - 1, others, degree), draws)
 
 
+def test_draws_are_independent() -> None:
+    """p of 200 draws varies over 500 seeds as a binomial share does: one order must not depend on the last."""
+    values = np.array([3.0, 1.0, 2.0, 4.0, 0.0])
+    ring = csr_array((np.subtract.outer(np.arange(5), np.arange(5)) % 5 == 1) * 1.0)  # one neighbour each
+    upper = np.array([conditional_tails(values, ring, 200, seed).upper for seed in range(500)])
+    exact = enumerated(values, ring.toarray())[0]
+    error = np.sqrt(exact * (1 - exact) / 200)
+    assert upper.std(axis=0) == pytest.approx(error, rel=0.12)  # about four standard errors of a standard deviation
+    assert upper.mean(axis=0) == pytest.approx(exact + (1 - exact) / 201, abs=5 * 0.5 / np.sqrt(200 * 500))
+
+
 def esda_upper(values: Array, weights: csr_array, permutations: int, seed: int) -> Array:
     """Return esda's p-values of Gi* by conditional permutation."""
     with warnings.catch_warnings():
