@@ -67,6 +67,7 @@ def test_inferred_lamps_by_hand() -> None:
     assert lamps.ids.tolist() == ["way/0@20.0"]
 
 
+@settings(max_examples=15)
 @given(
     st.lists(st.floats(0.0, 300.0), min_size=1, max_size=6), st.floats(0.0, 300.0), st.randoms(use_true_random=False)
 )
