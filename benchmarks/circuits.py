@@ -1,7 +1,7 @@
 """One tripped panel, or lamps that failed on their own? Scored where the truth was planted.
 
-    python benchmarks/circuits.py                  # simulated cities 201–240, sample cities 101–110
-    python benchmarks/circuits.py --tune           # simulated cities 1–20, sample cities 1–5: these chose the defaults
+    python benchmarks/circuits.py                  # simulated cities 201–300, sample cities 101–110
+    python benchmarks/circuits.py --tune           # simulated cities 1–100, sample cities 1–5: these chose the defaults
     python benchmarks/circuits.py --cities 5       # fewer of each
 
 The simulated city shares no code with the model and differs from it in most of its assumptions: streets with side
@@ -13,9 +13,9 @@ within 2.5 spacings of each other as the crow flies (scikit-learn's DBSCAN); nei
 
 A zone's truth is the cause of most of its reported lamps that are dark. Printed: precision where the probability's
 threshold gives recall 0.8 and 0.9 of circuits; the share of zones of independent failures, and of independently dark
-lamps, that are called a circuit; the probability in bins beside the share that is a circuit (Wilson's 95 % interval);
-log-loss and Brier score; and the adjusted Rand index of inferred against planted panels over the zones' dark lamps,
-with and without the inventory's panels.
+lamps, that are called a circuit; the probability in bins beside the share that is a circuit (Wilson's 95 % interval),
+log-loss and Brier score, before and after tempering; and the adjusted Rand index of inferred against planted panels
+over the zones' dark lamps, with and without the inventory's panels.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
+from scipy.special import expit
 from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 
@@ -43,7 +44,7 @@ from spatial.sample import write_sample_city
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-TUNING, SCORING = range(1, 21), range(201, 241)
+TUNING, SCORING = range(1, 101), range(201, 301)
 SAMPLE_TUNING, SAMPLE_SCORING = range(1, 6), range(101, 111)
 LINK_SPACINGS = 2.5
 
@@ -233,26 +234,31 @@ def judged(town: Town, rates: RateParameters, parameters: CircuitParameters, wit
     panel_id = panel_names(town) if with_panels else np.full(len(town.xy), None, dtype=object)
     dark = np.flatnonzero(town.reported > 0)
     labels = DBSCAN(eps=LINK_SPACINGS * spacing, min_samples=3).fit_predict(town.xy[dark])
-    zones = [dark[labels == label] for label in range(labels.max(initial=-1) + 1)]
-    single = np.ones(len(town.xy))
-    single[np.concatenate([*zones, np.empty(0, np.int64)])] = 0.0
-    usual = city_rates(town.reported, town.days, single, town.n_reports, panel_id, rates)
-    return [_judge(town, zone, near, panel_id, spacing, usual, parameters) for zone in zones]
+    zones = np.full(len(town.xy), -1, dtype=np.int64)
+    zones[dark] = labels
+    usual = city_rates(town.reported, town.days, (zones < 0).astype(float), town.n_reports, panel_id, rates)
+    return [
+        _judge(town, number, zones, near, panel_id, spacing, usual, parameters)
+        for number in range(labels.max(initial=-1) + 1)
+    ]
 
 
 def _judge(
     town: Town,
-    zone: Ints,
+    number: int,
+    zones: Ints,
     near: csr_array,
     panel_id: NDArray[np.object_],
     spacing: float,
     rates: CityRates,
     parameters: CircuitParameters,
 ) -> Judged:
+    zone = np.flatnonzero(zones == number)
     lamps = lamps_around(zone, near, panel_id, 12 * spacing)
     evidence = ZoneEvidence(
         town.lamp_id[lamps],
         near[lamps][:, lamps],
+        zones[lamps] == number,
         town.reported[lamps],
         town.days[lamps],
         town.wired[lamps],
@@ -315,21 +321,24 @@ def report(name: str, towns: list[Town], found: list[list[Judged]]) -> None:
     lamps, blamed = _blamed(towns, found)
     low, high = wilson(blamed, lamps)
     print(f"  reported lamps dark on their own, put on a circuit: {blamed} of {lamps} ({low:.3f}–{high:.3f})")
+    _reliability("as published", p, truth)
+    log_odds = np.array([sum(zone.cause.log_odds.values()) for zone in zones])
+    _reliability("before tempering", expit(log_odds / CircuitParameters().tempering), truth)
+    scores = [rand_index(town, city) for town, city in zip(towns, found, strict=True) if city]
+    print(f"  adjusted Rand, mean over cities: {np.mean(scores):.3f} (least {np.min(scores):.3f})")
+
+
+def _reliability(name: str, p: Array, truth: Bools) -> None:
     q = np.clip(p, 1e-6, 1 - 1e-6)
     loss = -np.mean(np.where(truth, np.log(q), np.log(1 - q)))
-    print(f"  log-loss {loss:.3f}, Brier {np.mean((p - truth) ** 2):.3f}")
-    edges = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]
-    for low, high in pairwise(edges):
+    print(f"  {name}: log-loss {loss:.3f}, Brier {np.mean((p - truth) ** 2):.3f}")
+    for low, high in pairwise([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]):
         inside = (p >= low) & ((p < high) | (high == 1.0))
         if inside.any():
             band = wilson(float(truth[inside].sum()), float(inside.sum()))
-            held = "" if band[0] <= p[inside].mean() <= band[1] else "  outside"
-            print(
-                f"  said {p[inside].mean():.3f}: circuits {truth[inside].mean():.3f} "
-                f"({band[0]:.3f}–{band[1]:.3f}) of {inside.sum()}{held}"
-            )
-    scores = [rand_index(town, city) for town, city in zip(towns, found, strict=True) if city]
-    print(f"  adjusted Rand, mean over cities: {np.mean(scores):.3f} (least {np.min(scores):.3f})")
+            held = "" if band[0] <= p[inside].mean() <= band[1] else ", outside"
+            share = f"{truth[inside].mean():.3f} ({band[0]:.3f}–{band[1]:.3f})"
+            print(f"    said {p[inside].mean():.3f}: circuits {share} of {inside.sum()}{held}")
 
 
 def _blamed(towns: list[Town], found: list[list[Judged]]) -> tuple[int, int]:

@@ -35,7 +35,11 @@ class CircuitParameters:
     single_factors : multiples of the city's share that are looked at; one factor: no spread.
     delay_factors : multiples of the city's delay that are looked at, equally likely. Ours.
     oldest_days : no circuit is dark for longer. Ours.
-    tempering : the log-odds are multiplied by it: below 1 where they claim too much.
+    burst_share : probability that single lamps around a zone failed together, as in a storm or a bad batch. Ours: a
+        storm or two a year that break lamps of one quarter.
+    burst_failed : shares of the lamps that fail in such a burst, equally likely. Ours.
+    tempering : the log-odds are multiplied by it: below 1 where they claim too much. Fitted by logistic regression on
+        simulated cities whose delays, streets and panels are not those of the model (`benchmarks/circuits.py --tune`).
     """
 
     least_probability: float = 0.75
@@ -44,7 +48,9 @@ class CircuitParameters:
     single_factors: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
     delay_factors: tuple[float, ...] = (0.4, 1.0, 2.5)
     oldest_days: float = 365.0
-    tempering: float = 1.0
+    burst_share: float = 0.005
+    burst_failed: tuple[float, ...] = (0.05, 0.1, 0.2)
+    tempering: float = 0.65
 
     def __post_init__(self) -> None:
         if not 0.5 < self.least_probability < 1 or self.tempering <= 0:
@@ -59,6 +65,7 @@ class ZoneEvidence:
     ----------
     lamp_id : (n,) object, strings, each once.
     distance_m : (n, n) symmetric sparse matrix of distances along the network between neighbouring lamps, metres.
+    in_zone : (n,) bool: the zone's own lamps. A circuit is its cause if it feeds more than one of them.
     reported : (n,) float64, 0–1: probability that an open report is of this lamp.
     first_report_days : (n,) float64, days from the first open report to `as_of`; NaN where there is none or no time.
     wired : (n,) bool; False: solar. Unknown counts as wired.
@@ -72,6 +79,7 @@ class ZoneEvidence:
 
     lamp_id: NDArray[Any]
     distance_m: csr_array
+    in_zone: Bools
     reported: Array
     first_report_days: Array
     wired: Bools
@@ -80,8 +88,8 @@ class ZoneEvidence:
 
     def __post_init__(self) -> None:
         n = len(self.lamp_id)
-        kinds = {"lamp_id": object, "panel_id": object, "reported": float, "first_report_days": float, "wired": bool}
-        for name, kind in kinds.items():
+        kinds = {"lamp_id": object, "panel_id": object, "reported": float, "first_report_days": float}
+        for name, kind in (kinds | {"in_zone": bool, "wired": bool}).items():
             values = getattr(self, name)
             if values.dtype != np.dtype(kind) or values.shape != (n,):
                 raise ContractError(f"{name} is {values.dtype} of {values.shape}, expected {np.dtype(kind)} of {(n,)}")
@@ -96,11 +104,17 @@ class ZoneEvidence:
         if (self.distance_m.data < 0).any() or (n and abs(self.distance_m - self.distance_m.T).max() > 1e-6):
             raise ContractError("distance_m must be symmetric and at least 0")
 
+    @property
+    def reported_in_zone(self) -> Array:
+        """Return `reported` of the zone's own lamps, 0 of all others; (n,)."""
+        return np.where(self.in_zone, self.reported, 0.0)
+
     def ordered(self, order: Ints) -> ZoneEvidence:
         """Return the evidence with its lamps in another order."""
         return ZoneEvidence(
             self.lamp_id[order],
             csr_array(csr_array(self.distance_m)[order][:, order]),
+            self.in_zone[order],
             self.reported[order],
             self.first_report_days[order],
             self.wired[order],
@@ -123,16 +137,21 @@ class Grid:
     weight: Array
 
 
-def grid_of(zone: ZoneEvidence, rates: CityRates, parameters: CircuitParameters, timed: bool) -> Grid:
+def grid_of(
+    zone: ZoneEvidence, rates: CityRates, parameters: CircuitParameters, timed: bool, burst: bool = False
+) -> Grid:
     """Return every lamp's likelihood ratio at every node; `timed`: with the ages of the reports.
 
     Under a dark circuit of age a, a lamp is reported by now with probability p (1 - exp(-a / t)), at exponential
     delays of mean t, or as a single lamp with probability b, whichever came first; else as a single lamp alone.
+    `burst`: the same where but a share of the lamps failed together, so that p is that much smaller.
     """
     days = zone.first_report_days if timed else np.full(len(zone.lamp_id), np.nan)
     single, log_single = _single_nodes(rates, parameters)
     delay = np.asarray(parameters.delay_factors) * rates.delay_days
     share = _reporting_nodes(rates.reporting_share, parameters.reporting_spread)
+    if burst:
+        share = rates.reporting_share * np.asarray(parameters.burst_failed)
     age, age_weight = _age_nodes(days[np.isfinite(days) & (zone.reported > 0)], rates.delay_days, parameters)
     if_single = zone.reported[:, None] * single + (1 - zone.reported[:, None]) * (1 - single)
     log_single = log_single + np.log(if_single).sum(axis=0)

@@ -79,14 +79,15 @@ def cause_of_zone(evidence: ZoneEvidence, rates: CityRates, parameters: CircuitP
     """
     order = np.argsort(evidence.lamp_id.astype(str), kind="stable")
     zone = evidence.ordered(order)
+    otherwise = [_log_otherwise(zone, rates, parameters, timed) for timed in (False, True)]
     timed, untimed = (grid_of(zone, rates, parameters, timed) for timed in (True, False))
     every = _family(zone, zone.wired)
     by_reports, by_times = _runs(zone, every, untimed, rates), _runs(zone, every, timed, rates)
     odds = [
         _log_prior(every, rates),
-        _log_sum(_log_mass(every, by_reports, rates, sized=False)),
-        _log_sum(_log_mass(every, by_reports, rates)),
-        _log_sum(_log_mass(every, by_times, rates)),
+        _log_sum(_log_mass(every, by_reports, rates, sized=False)) - otherwise[0],
+        _log_sum(_log_mass(every, by_reports, rates)) - otherwise[0],
+        _log_sum(_log_mass(every, by_times, rates)) - otherwise[1],
     ]
     nameless = np.array([panel is None for panel in zone.panel_id], dtype=bool)
     if not nameless.all():
@@ -94,19 +95,27 @@ def cause_of_zone(evidence: ZoneEvidence, rates: CityRates, parameters: CircuitP
         by_times = _runs(zone, every, timed, rates)
     log_mass = _log_mass(every, by_times, rates)
     listed = _listed(zone, timed, rates)
-    odds.append(_log_sum([_log_sum(log_mass), *listed.values()]))
+    odds.append(_log_sum([_log_sum(log_mass), *listed.values()]) - otherwise[1])
     parts = parameters.tempering * np.diff(odds, prepend=0.0)
     panel_id, members = _circuit(zone, every, log_mass, listed)
     log_odds = dict(zip(("prior", "contiguity", "size", "onset", "panel"), parts.tolist(), strict=True))
     return _decided(zone, panel_id, np.sort(order[members]), log_odds, parameters)
 
 
+def _log_otherwise(zone: ZoneEvidence, rates: CityRates, parameters: CircuitParameters, timed: bool) -> float:
+    """Return the log-likelihood without a circuit, over that of failures each on its own: some may come in a burst."""
+    grid = grid_of(zone, rates, parameters, timed, burst=True)
+    burst = logsumexp(np.log(grid.factor).sum(axis=0), b=grid.weight)
+    share = parameters.burst_share
+    return float(np.logaddexp(np.log1p(-share), np.log(share) + burst)) if share > 0 else 0.0
+
+
 def _decided(
     zone: ZoneEvidence, panel_id: str | None, members: Ints, log_odds: dict[str, float], parameters: CircuitParameters
 ) -> Cause:
     probability = float(expit(sum(log_odds.values())))
-    timed = np.isfinite(zone.first_report_days) & (zone.reported > 0)
-    enough = zone.reported.sum() > 1.0 and (zone.lamps_known or bool(timed.any()))
+    timed = np.isfinite(zone.first_report_days) & (zone.reported_in_zone > 0)
+    enough = zone.reported_in_zone.sum() > 1.0 and (zone.lamps_known or bool(timed.any()))
     if enough and probability >= parameters.least_probability:
         return Cause("circuit", probability, probability, panel_id, members, log_odds)
     if enough and probability <= 1.0 - parameters.least_probability:
@@ -121,7 +130,7 @@ def _family(zone: ZoneEvidence, member: Bools) -> _Family:
 
 def _runs(zone: ZoneEvidence, family: _Family, grid: Grid, rates: CityRates) -> Runs:
     kept, most = family.kept, len(rates.size_probability)
-    return runs_of(family.tree, grid.factor[kept], grid.weight, family.member, zone.reported[kept], most)
+    return runs_of(family.tree, grid.factor[kept], grid.weight, family.member, zone.reported_in_zone[kept], most)
 
 
 def _log_prior(family: _Family, rates: CityRates) -> float:
@@ -149,7 +158,7 @@ def _listed(zone: ZoneEvidence, grid: Grid, rates: CityRates) -> dict[str, float
     found = {}
     for panel in sorted({panel for panel in zone.panel_id if panel is not None}):
         lamps = _on(zone, panel)
-        if zone.reported[lamps].sum() > 1.0:
+        if zone.reported_in_zone[lamps].sum() > 1.0:
             log_ratio = logsumexp(np.log(grid.factor[lamps]).sum(axis=0), b=grid.weight)
             found[panel] = float(np.log(rates.panel_share) + log_ratio)
     return found

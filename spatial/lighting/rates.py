@@ -28,8 +28,8 @@ class RateParameters:
     reporting_share : share of dark lamps that somebody reports sooner or later. Ours.
     min_incidents : fewer open incidents than this: `reporting_share` is not estimated. Ours.
     delay_days : mean wait from the trip to a lamp's first report, days. Ours: a week.
-    panel_share : share of panels that are dark at any time. Ours: one or two trips a year that last five days or more
-        (a dark block in Chicago: five days on average).
+    panel_share : share of panels that are dark at any time: the prior odds of each. Ours: one or two trips a year that
+        last a week or two are 2–6 % (in Chicago a dark block took five days once it was known).
     panel_sizes : components (weight, median lamps, standard deviation of the logarithm) of the lamps on a panel.
         Tarakan: one meter feeds 10–12 lamps; Kediri: median 67 a panel (both in design.md §4); the spread is ours.
     panels : weight of `panel_sizes`, in panels of the inventory. Ours.
@@ -43,7 +43,7 @@ class RateParameters:
     reporting_share: float = 0.5
     min_incidents: int = 30
     delay_days: float = 7.0
-    panel_share: float = 0.02
+    panel_share: float = 0.04
     panel_sizes: tuple[tuple[float, float, float], ...] = ((0.5, 11.0, 0.3), (0.5, 67.0, 0.8))
     panels: float = 5.0
     largest_panel: int = 200

@@ -20,7 +20,9 @@ from spatial.lighting.circuits import cause_of_zone, lamps_around
 from spatial.lighting.rates import CityRates, RateParameters, city_rates, panel_sizes, reporting_share
 from spatial.lighting.runs import mass_of_lamps, runs_of, shortest_tree
 
-EXACT = CircuitParameters(reporting_spread=np.inf, single_factors=(1.0,), delay_factors=(1.0,))
+EXACT = CircuitParameters(
+    reporting_spread=np.inf, single_factors=(1.0,), delay_factors=(1.0,), burst_share=0.0, tempering=1.0
+)
 DEFAULT = CircuitParameters()
 
 
@@ -34,7 +36,7 @@ def street(n: int, reported: list[int], days: dict[int, float] | None = None, sp
         age[lamp] = day
     names = np.array([f"L{i:03d}" for i in range(n)], dtype=object)
     nobody = np.full(n, None, dtype=object)
-    return ZoneEvidence(names, csr_array(near + near.T), seen, age, np.ones(n, dtype=bool), nobody)
+    return ZoneEvidence(names, csr_array(near + near.T), seen > 0, seen, age, np.ones(n, dtype=bool), nobody)
 
 
 def usual(sizes: dict[int, float], single: float = 0.1, share: float = 0.5, delay: float = 1e-6) -> CityRates:
@@ -61,6 +63,23 @@ def test_two_lamps_by_hand() -> None:
     assert three.log_odds["size"] == pytest.approx(np.log(6))
     assert two.circuit_probability == pytest.approx(0.605 / 1.605)
     assert two.cause == "unknown"
+    tempered = cause_of_zone(street(2, [0, 1]), usual({2: 1.0}), replace(EXACT, tempering=0.5))
+    assert tempered.log_odds["prior"] == pytest.approx(np.log(0.02) / 2)
+    assert sum(tempered.log_odds.values()) == pytest.approx(np.log(0.02 * 5.5**2) / 2)
+
+
+def test_an_uncertain_snap_by_hand() -> None:
+    """A report that is of this lamp with probability 0.9: 0.9 of each likelihood and 0.1 of that of no report."""
+    zone = replace(street(2, [0, 1]), reported=np.array([0.9, 0.9]))
+    ratio = (0.9 * 0.55 + 0.1 * 0.9 * 0.5) / (0.9 * 0.1 + 0.1 * 0.9)
+    assert sum(cause_of_zone(zone, usual({2: 1.0}), EXACT).log_odds.values()) == pytest.approx(np.log(0.02 * ratio**2))
+
+
+def test_a_burst_by_hand() -> None:
+    """With probability 0.1 a tenth of the lamps failed together: a lamp is then reported with 0.05 + 0.95 b."""
+    together = ((0.05 + 0.95 * 0.1) / 0.1) ** 2
+    cause = cause_of_zone(street(2, [0, 1]), usual({2: 1.0}), replace(EXACT, burst_share=0.1, burst_failed=(0.1,)))
+    assert sum(cause.log_odds.values()) == pytest.approx(np.log(0.02 * 5.5**2 / (0.9 + 0.1 * together)))
 
 
 def test_a_panel_of_the_inventory_by_hand() -> None:
@@ -161,7 +180,7 @@ def drawn(zone: tuple[int, list[int], list[float], list[bool], list[str | None]]
     return replace(street(n, reported, ages), wired=np.array(wired), panel_id=np.array(panel, dtype=object))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(zones, st.randoms(use_true_random=False))
 def test_parts_sum_solar_lamps_are_no_members_and_order_does_not_matter(drawn_zone, random) -> None:
     zone = drawn(drawn_zone)
@@ -179,10 +198,10 @@ def test_parts_sum_solar_lamps_are_no_members_and_order_does_not_matter(drawn_zo
     assert set(order[again.members]) == set(cause.members)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(5, 14), st.data())
 def test_a_further_report_inside_the_run_does_not_lower_the_odds(n: int, data: st.DataObject) -> None:
-    """Exactly so at a known rate of single lamps, whatever the age of the report."""
+    """Exactly so at a known rate of single lamps without bursts, whatever the age of the report."""
     reported = sorted(data.draw(st.lists(st.integers(0, n - 1), min_size=2, max_size=n - 1, unique=True)))
     days = {lamp: data.draw(st.floats(0.0, 90.0)) for lamp in reported}
     gaps = [lamp for lamp in range(reported[0], reported[-1]) if lamp not in reported]
@@ -190,7 +209,7 @@ def test_a_further_report_inside_the_run_does_not_lower_the_odds(n: int, data: s
         return
     more = data.draw(st.sampled_from(gaps))
     at = data.draw(st.one_of(st.none(), st.sampled_from(list(days.values()))))
-    known = replace(DEFAULT, single_factors=(1.0,))
+    known = replace(DEFAULT, single_factors=(1.0,), burst_share=0.0)
     before = cause_of_zone(street(n, reported, days), CITY, known)
     further = days if at is None else days | {more: at}
     after = cause_of_zone(street(n, [*reported, more], further), CITY, known)
@@ -202,6 +221,18 @@ def test_solar_lamps_are_independent_whatever_is_reported() -> None:
     cause = cause_of_zone(zone, CITY, DEFAULT)
     assert (cause.cause, cause.panel_id) == ("independent", None)
     assert cause.circuit_probability < 1e-6
+
+
+def test_a_circuit_next_door_is_not_the_cause() -> None:
+    """A dark stretch of another zone near by: these three solar lamps are none of it."""
+    days = dict.fromkeys([*range(12), 20, 21, 22], 12.0)
+    zone = street(30, list(days), days)
+    wired, mine = np.arange(30) < 19, np.isin(np.arange(30), [20, 21, 22])
+    cause = cause_of_zone(replace(zone, wired=wired, in_zone=mine), CITY, DEFAULT)
+    assert cause.cause == "independent"
+    other = cause_of_zone(replace(zone, wired=wired, in_zone=np.arange(30) < 12), CITY, DEFAULT)
+    assert (other.cause, other.panel_id) == ("circuit", "inferred:L000")
+    assert other.members.tolist() == list(range(12))
 
 
 def test_too_little_evidence_is_unknown() -> None:
@@ -225,14 +256,14 @@ def planted(seed: int, tripped: bool) -> tuple[ZoneEvidence, set[int]]:
 
 
 def test_planted_trips_and_failures_are_told_apart() -> None:
-    found = [(cause_of_zone(zone, CITY, DEFAULT), dark) for zone, dark in (planted(seed, True) for seed in range(20))]
-    assert sum(cause.cause == "circuit" for cause, _ in found) >= 18
+    found = [(cause_of_zone(zone, CITY, DEFAULT), dark) for zone, dark in (planted(seed, True) for seed in range(12))]
+    assert sum(cause.cause == "circuit" for cause, _ in found) >= 10
     overlap = [
         len(dark & set(cause.members.tolist())) / len(dark | set(cause.members.tolist())) for cause, dark in found
     ]
     assert np.median(overlap) >= 0.75
-    single = [cause_of_zone(planted(seed, False)[0], CITY, DEFAULT).cause for seed in range(20)]
-    assert single.count("circuit") <= 2
+    single = [cause_of_zone(planted(seed, False)[0], CITY, DEFAULT).cause for seed in range(12)]
+    assert single.count("circuit") <= 1
 
 
 def test_reporting_share_and_panel_sizes_are_learnt() -> None:
