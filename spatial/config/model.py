@@ -18,6 +18,8 @@ from spatial.flood.scenario import ScenarioParameters
 from spatial.flood.susceptibility import SusceptibilityParameters
 from spatial.flood.terrain import TerrainParameters
 from spatial.flood.zones import FloodZoneParameters
+from spatial.hexgrid.emerging import EmergingParameters
+from spatial.hexgrid.hotspots import HotSpotParameters
 from spatial.hexgrid.scan import ScanParameters
 from spatial.lighting.circuit_model import CircuitParameters
 from spatial.lighting.outages import OutageParameters
@@ -101,6 +103,8 @@ class Settings:
     calibration: CalibrationParameters = field(default_factory=CalibrationParameters)
     flood_zones: FloodZoneParameters = field(default_factory=FloodZoneParameters)
     scenario: ScenarioParameters = field(default_factory=ScenarioParameters)
+    hot_spots: HotSpotParameters = field(default_factory=HotSpotParameters)
+    emerging: EmergingParameters = field(default_factory=EmergingParameters)
     scan: ScanParameters = field(default_factory=ScanParameters)
     lighting: OutageParameters = field(default_factory=OutageParameters)
     circuits: CircuitParameters = field(default_factory=CircuitParameters)
@@ -121,7 +125,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "calibration", "flood_zones", "scan", "scenario", "lighting", "circuits", "lamp_rates",
+        "calibration", "flood_zones", "hot_spots", "emerging", "scan", "scenario", "lighting", "circuits", "lamp_rates",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide

@@ -28,4 +28,15 @@ FAULT_KINDS = ("circuit", "lamp")
 LAMP_KINDS = ("wired", "solar")
 LAMP_BASES = ("inventory", "osm", "inferred", "none")
 DISTANCE_BASES = ("network", "plane")
+EMERGENCES = (
+    "new",
+    "consecutive",
+    "intensifying",
+    "persistent",
+    "diminishing",
+    "sporadic",
+    "oscillating",
+    "historical",
+    "no_pattern",
+)
 ZONE_TYPES = ("flood", "lighting")

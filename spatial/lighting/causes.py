@@ -132,8 +132,7 @@ def _cause(
     evidence = ZoneEvidence(
         lamps.ids[around],
         csr_array(city.distance_m[around][:, around]),
-        number,
-        zone_of_lamp[around],
+        zone_of_lamp[around] == number,
         city.reported[around],
         city.first_report_days[around],
         city.wired[around],

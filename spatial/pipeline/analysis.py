@@ -91,7 +91,7 @@ def analyse_city(
     lighting = _lighting(inputs, plane, placed, _of_type(previous, "lighting"), version, settings)
     add_lighting_score(cells, settings)
     facts["lighting_exposure_basis"] = lighting_exposure(cells)[1]
-    add_hot_spots(cells, neighbours)
+    add_hot_spots(cells, placed, neighbours, settings)
     explain(cells, flood.parts)
     cells = gpd.GeoDataFrame(pd.concat([cells, standing_per_cell(inputs, cells)], axis=1))
     outages = lighting.zones.set_crs(grid.crs)

@@ -16,16 +16,11 @@ from spatial.config import Settings
 from spatial.contracts import CATEGORIES
 from spatial.flood.evidence import NOT_BACKGROUND, Evidence, flood_evidence, recency_weights
 from spatial.flood.zones import PART_LABELS
+from spatial.hexgrid.emerging import emerging_hot_spots
 from spatial.hexgrid.grid import cell_polygons
+from spatial.hexgrid.hotspots import hot_spots
 from spatial.hexgrid.join import CityGrid, largest_overlap
-from spatial.hexgrid.statistics import (
-    benjamini_hochberg,
-    empirical_bayes_rates,
-    getis_ord_gi_star,
-    relative_risk,
-    standardised_rates,
-    upper_tail,
-)
+from spatial.hexgrid.statistics import empirical_bayes_rates, relative_risk
 from spatial.lighting.zones import MAJOR
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
@@ -139,15 +134,38 @@ def add_lighting_score(cells: gpd.GeoDataFrame, settings: Settings) -> None:
         cells["lighting_class"] = classify(score, settings.lighting.class_breaks)
 
 
-def add_hot_spots(cells: gpd.GeoDataFrame, neighbours: csr_array) -> None:
-    """Add Gi* and q of flood and lighting incidents, where there are at least MIN_INCIDENTS_FOR_GI."""
+def add_hot_spots(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, settings: Settings) -> None:
+    """Add Gi* and q of flood incidents and open lighting incidents, where there are at least MIN_INCIDENTS_FOR_GI, and
+    how the hot spots of all their incidents develop.
+    """
     if "incidents_flood" not in cells:
         return
-    for kind, exposure in (("flood", cells["exposure"].to_numpy(float)), ("lighting", lighting_exposure(cells)[0])):
+    lit = np.nan_to_num(lighting_exposure(cells)[0])
+    for kind, category, exposure in (
+        ("flood", "flood", np.nan_to_num(cells["exposure"].to_numpy(float))),
+        ("lighting", "street_light", lit),
+    ):
         counts = cells[f"incidents_{kind}"].to_numpy(float)
         if counts.sum() >= MIN_INCIDENTS_FOR_GI:
-            z = getis_ord_gi_star(standardised_rates(counts, exposure), neighbours)
-            cells[f"{kind}_gi_z"], cells[f"{kind}_gi_q"] = z, benjamini_hochberg(upper_tail(z))
+            found = hot_spots(counts, exposure, neighbours, settings.hot_spots, settings.city.seed)
+            cells[f"{kind}_gi_z"], cells[f"{kind}_gi_q"] = found.z, found.q
+        cells[f"{kind}_emergence"] = _emergence(placed, category, exposure, neighbours, settings)
+
+
+def _emergence(
+    placed: Placed, category: str, exposure: Array, neighbours: csr_array, settings: Settings
+) -> NDArray[np.object_]:
+    """Return how the hot spot of each cell develops; all None where times or incidents are too few to tell."""
+    first = placed.reports.loc[placed.usable, "requested_datetime"].min()
+    if placed.as_of is None or pd.isna(first):
+        return np.full(len(exposure), None, dtype=object)
+    own = placed.incidents[placed.incidents["category"] == category]
+    age = (placed.as_of - own["requested_datetime"]).dt.total_seconds().to_numpy(float) / 86_400.0
+    record_days = (placed.as_of - first).total_seconds() / 86_400.0
+    cell = own["cell"].to_numpy(np.int64)
+    return emerging_hot_spots(
+        cell, age, record_days, exposure, neighbours, settings.emerging, settings.city.seed
+    ).classes
 
 
 def explain(cells: gpd.GeoDataFrame, parts: Mapping[str, Array]) -> None:

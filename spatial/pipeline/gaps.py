@@ -161,7 +161,20 @@ _RULES: tuple[Rule, ...] = (
     (
         ("flood_gi_*", "lighting_gi_*"),
         lambda k: True,
-        text("tidak ada beda antarsel untuk diuji", "the map does not vary enough to be tested"),
+        text(
+            "sel tanpa paparan atau tanpa tetangga, atau tidak ada beda antarsel untuk diuji",
+            "a cell without exposure or neighbours, or a map that does not vary enough to be tested",
+        ),
+    ),
+    (("flood_emergence", "lighting_emergence"), lambda k: not k.reports, _NO_REPORTS),
+    (("flood_emergence", "lighting_emergence"), lambda k: not k.times, _NO_TIMES),
+    (
+        ("flood_emergence", "lighting_emergence"),
+        lambda k: True,
+        text(
+            "kurang dari 30 kejadian atau dari sepuluh bulan catatan, atau sel tanpa paparan",
+            "fewer than 30 incidents or ten months on record, or a cell without exposure",
+        ),
     ),
     (("report_rate", "roads_touched"), lambda k: not k.roads, _NO_ROADS),
     (("report_rate",), lambda k: True, text("sel tanpa jalan", "the cell has no road")),
