@@ -46,10 +46,10 @@ class CleaningParameters:
     duplicate_text_distance_m: float = 100.0
     duplicate_probability: float = 0.5
     duplicate_common_share: float = 0.05
-    duplicate_odds_base: float = 2.8
+    duplicate_odds_base: float = 2.1
     duplicate_odds_distance: float = 1.7
-    duplicate_odds_time: float = 0.4
-    duplicate_odds_likeness: float = 6.0
+    duplicate_odds_time: float = 0.35
+    duplicate_odds_likeness: float = 8.1
 
 
 def default_locations(points_m: Array, parameters: CleaningParameters) -> NDArray[np.bool_]:

@@ -36,6 +36,7 @@ Floods alone were labelled. Two lamps 40 m apart in one street are told of in th
 _NEAR_M = 10.0  # distances count in logarithms from about the error of a phone's position
 _RARE = 10  # a word in no more reports than this is never too common to tell places apart
 _NO_WORDS = re.compile(r"https?://\S+|www\.\S+|@\w+|\[\w+\]")  # addresses, handles, and what `redact` put for them
+_PARTS = re.compile(r"\d+|[^\W\d]+")  # "RT08" and "RT 08", "30cm" and "30 cm" are the same words
 _STOP_WORDS = (
     "yang yg di ke dari dr dan dgn dengan ini itu untuk utk tidak tdk ada sudah sdh udah udh masih msh pak bapak pa bu "
     "ibu mohon tolong tlg segera akan karena krn krna saja aja juga jg lagi lg pada atau kami kita saya sy nya sangat "
@@ -105,10 +106,10 @@ def text_vectors(texts: Iterable[str | None], common_share: float) -> tuple[csr_
 
     Notes
     -----
-    Web addresses and handles are taken out, accents and case folded, stop words dropped, leading zeros of numbers
-    dropped (RT 07 is RT 7), words stemmed by Snowball's Indonesian stemmer. In other languages that stemmer cuts some
-    beginnings and ends of words, the same in both texts, so that equal words stay equal. Scripts without spaces make
-    one word of a sentence: only equal sentences are alike.
+    Web addresses and handles are taken out, accents and case folded, letters parted from digits, leading zeros of
+    numbers dropped (RT07 is RT 7), stop words dropped, words stemmed by Snowball's Indonesian stemmer. In other
+    languages that stemmer cuts some beginnings and ends of words, the same in both texts, so equal words stay equal.
+    Scripts without spaces make one word of a sentence: only equal sentences are alike.
     """
     words = [_words(text) if isinstance(text, str) else [] for text in texts]
     count = Counter(word for said in words for word in set(said))
@@ -121,7 +122,7 @@ def text_vectors(texts: Iterable[str | None], common_share: float) -> tuple[csr_
 
 
 def _words(text: str) -> list[str]:
-    found = fold(_NO_WORDS.sub(" ", text)).split()
+    found = _PARTS.findall(fold(_NO_WORDS.sub(" ", text)))
     return [_stem(word) for word in found if word not in _STOP]
 
 
