@@ -34,8 +34,10 @@ _SHARES = (
     "interval",
     "default_p",
     "dark_share",
+    "duplicate_probability",
+    "duplicate_common_share",
 )
-_ANY_SIGN = ("sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
+_ANY_SIGN = ("duplicate_odds_base", "sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
 _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",

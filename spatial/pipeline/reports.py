@@ -14,7 +14,8 @@ from spatial.contracts import QUALITY_FLAGS
 from spatial.hexgrid.grid import cells_of_points
 from spatial.hexgrid.join import nearest_lines, to_plane
 from spatial.pipeline.inputs import Inputs
-from spatial.sources.cleaning import default_locations, duplicates
+from spatial.sources.cleaning import default_locations
+from spatial.sources.duplicates import duplicates
 from spatial.sources.redaction import redact
 
 ROUNDED_DECIMALS = 4
@@ -71,6 +72,7 @@ def place_reports(
             days[usable].to_numpy(float),
             table.loc[usable, "report_id"],
             settings.cleaning,
+            table.loc[usable, "description"].tolist(),
         )
     ]
     ids = table["report_id"].to_numpy(dtype=object)
