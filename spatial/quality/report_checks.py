@@ -54,6 +54,19 @@ class DefaultLocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A report whose text was not clear enough for a category: the likeliest one, its probability, 0–1, and the text.
+
+    The text is without personal data.
+    """
+
+    report_id: str
+    category: str
+    confidence: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportChecks:
     """Reports of all files: `counted` are inside the area and not on a default location."""
 
@@ -65,12 +78,22 @@ class ReportChecks:
     flags: Mapping[str, int]
     defaults: tuple[DefaultLocation, ...]
     unmapped: tuple[tuple[str, int], ...]
+    guessed: tuple[tuple[str, int], ...]
+    doubtful: tuple[Doubtful, ...]
 
 
 def check_reports(
-    reports: gpd.GeoDataFrame, counted: int, incidents: int, unmapped: Mapping[str, int], time_zone: str
+    reports: gpd.GeoDataFrame,
+    counted: int,
+    incidents: int,
+    unmapped: Mapping[str, int],
+    doubtful: pd.DataFrame,
+    time_zone: str,
 ) -> ReportChecks:
-    """Look at placed reports (CRS84 points, the contract's columns; `time_zone` is an IANA name)."""
+    """Look at placed reports (CRS84 points, the contract's columns; `time_zone` is an IANA name).
+
+    `doubtful`: reports whose guessed category was not taken, columns of `Doubtful`.
+    """
     flags = Counter(flag for told in reports["quality"].dropna() for flag in told.split(","))
     return ReportChecks(
         len(reports),
@@ -81,6 +104,8 @@ def check_reports(
         {name: flags.get(name, 0) for name in QUALITY_FLAGS},
         tuple(_defaults(reports)),
         tuple(sorted(unmapped.items(), key=lambda row: (-row[1], row[0]))),
+        tuple(Counter(reports.loc[reports["category_basis"] == "text", "category"]).most_common()),
+        tuple(Doubtful(*row) for row in doubtful.itertuples(index=False, name=None)),
     )
 
 

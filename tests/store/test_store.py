@@ -229,7 +229,8 @@ def test_two_runs_of_one_city_are_refused(tmp_path: Path) -> None:
 
 
 def delivered(ids: list[str], **columns: object) -> gpd.GeoDataFrame:
-    empty = {name: None for name in ("category_raw", "description", "status", "updated_datetime", "resolved_datetime")}
+    names = ("category_raw", "category_basis", "description", "status", "updated_datetime", "resolved_datetime")
+    empty = {name: None for name in names}
     times = pd.to_datetime(["2024-05-06T07:08:09.010Z"] * len(ids), utc=True)
     return reports(ids, **(empty | {"requested_datetime": times, "depth_m": 0.25, "decimals": 5} | columns))
 
