@@ -31,9 +31,10 @@ from spatial.sources.taxonomy import Taxonomy, fold
 
 SHIPPED = Path(__file__).with_name("text_examples.toml")
 COLUMNS = ("text", "category")
+NO_CATEGORY = "none"  # of an example that tells of none: an address, a greeting
 DOUBTFUL = ("report_id", "category", "confidence", "text")
 MAX_TEXT = 2000  # characters that are read
-INVERSE_PENALTY = 300.0  # of 30, 100, 300, 1000 the least log loss in cross-validation on the shipped examples
+INVERSE_PENALTY = 300.0  # by log loss in cross-validation on the shipped examples (`benchmarks/text_category.py`)
 _DECIMALS = 6  # of a confidence, so that sums of another order give the same answer
 _BATCH = 20_000  # texts at a time
 
@@ -52,7 +53,7 @@ class TextCategoryParameters:
     columns : `text`, `category` → column of that file; without, those of the same names are taken.
     """
 
-    min_confidence: float = 0.65
+    min_confidence: float = 0.6
     shipped_examples: bool = True
     examples: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -132,20 +133,24 @@ def text_categories(parameters: TextCategoryParameters, examples: pd.DataFrame |
     return train(joined, parameters.min_confidence)
 
 
-def train(examples: pd.DataFrame, min_confidence: float) -> TextCategories:
+def train(examples: pd.DataFrame, min_confidence: float, inverse_penalty: float = INVERSE_PENALTY) -> TextCategories:
     """Learn from examples (`text`, `category` of at least two kinds); their order makes no difference.
 
     Features: words and pairs of words, and runs of 3–5 letters within words, which see through slips and
     abbreviations; TF-IDF with 1 + ln(tf). Model: multinomial logistic regression with an L2 penalty. A text that
-    is given several times weighs once, since copies tell nothing new; of several categories, each has its share.
+    is given several times weighs once, since copies tell nothing new; of several categories, each has its share
+    (of `NO_CATEGORY`, all of them).
     """
+    shared = examples["category"].map(lambda name: CATEGORIES if name == NO_CATEGORY else (name,))
+    examples = examples.assign(category=shared).explode("category")
     texts = examples["text"].map(_prepared)
     counts = examples.groupby([texts.rename("text"), "category"], sort=True).size().reset_index(name="weight")
     counts["weight"] /= counts.groupby("text")["weight"].transform("sum")
     words = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), lowercase=False, sublinear_tf=True)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), lowercase=False, sublinear_tf=True)
-    features = hstack([words.fit_transform(counts["text"]), letters.fit_transform(counts["text"])], format="csr")
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=2000)
+    row, known = pd.factorize(counts["text"])
+    features = hstack([words.fit_transform(known), letters.fit_transform(known)], format="csr")[row]
+    model = LogisticRegression(C=inverse_penalty, max_iter=2000)
     model.fit(features, counts["category"].to_numpy(dtype=str), sample_weight=counts["weight"].to_numpy(float))
     return TextCategories(min_confidence, words, letters, model)
 
@@ -190,7 +195,7 @@ def doubtful_reports(guesses: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFra
 
 
 def shipped_examples() -> pd.DataFrame:
-    """Return the shipped examples: `text`, `category`, `language` ("id", "en")."""
+    """Return the shipped examples: `text`, `category` (or `NO_CATEGORY`), `language` ("id", "en")."""
     content = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
     rows = [
         (text, category, language)

@@ -23,6 +23,7 @@ from spatial.sources.reports import ReportSource, ReportTable, read_reports
 from spatial.sources.taxonomy import fold, load_taxonomy
 from spatial.sources.text_category import (
     INVERSE_PENALTY,
+    NO_CATEGORY,
     TextCategories,
     TextCategoryParameters,
     read_examples,
@@ -33,7 +34,8 @@ from spatial.sources.text_category import (
 from tests.sources.data import real, write_csv
 
 TAXONOMY = load_taxonomy()
-SHIPPED = shipped_examples()
+ALL = shipped_examples()
+SHIPPED = ALL[ALL["category"] != NO_CATEGORY]
 
 
 def table(*rows: tuple[str, str]) -> pd.DataFrame:
@@ -66,6 +68,14 @@ def test_two_examples_without_a_common_letter_by_hand() -> None:
 def test_a_text_of_two_categories_shares_itself_by_how_often_each_is_given() -> None:
     rows = [("air", "flood")] * 3 + [("air", "waste")] + [("bau", "waste"), ("bau", "flood")]
     assert one(train(table(*rows), 0.6), "air")[:2] == ("flood", pytest.approx(0.75, abs=0.01))
+
+
+def test_an_address_alone_decides_nothing() -> None:
+    """What the examples say of no category, they say of all alike; a word of a category beside it still decides."""
+    model = text_categories(TextCategoryParameters())
+    for address in ("Jl. Nangka gang 9", "Perum Griya Indah blok F", "mohon ditindaklanjuti pak"):
+        assert not one(model, address)[2]
+        assert one(model, f"banjir {address}")[::2] == ("flood", True), address
 
 
 def test_copies_of_a_text_tell_nothing_new() -> None:
@@ -244,8 +254,8 @@ def test_the_shipped_examples_are_many_and_each_stands_once() -> None:
     assert set(SHIPPED["category"]) == set(CATEGORIES)
     assert SHIPPED.groupby("category").size().min() >= 40
     assert SHIPPED[SHIPPED["language"] == "id"].groupby("category").size().min() >= 40
-    assert not SHIPPED["text"].map(fold).duplicated().any()
-    assert all(redact(text) == text for text in SHIPPED["text"])
+    assert not ALL["text"].map(fold).duplicated().any()
+    assert all(redact(text) == text for text in ALL["text"])
 
 
 def test_no_shipped_example_is_a_template_of_the_sample_city() -> None:
@@ -256,15 +266,16 @@ def test_no_shipped_example_is_a_template_of_the_sample_city() -> None:
 
 
 def test_the_default_threshold_keeps_its_word_on_texts_that_were_not_learned() -> None:
-    """At 0.65 some 95 % of the taken are right, and what is said is what is true within a few hundredths."""
+    """At 0.6 some 95 % of the taken are right, and what is said is what is true within a few hundredths."""
     parts = []
-    for fit, test in StratifiedKFold(5, shuffle=True, random_state=7).split(SHIPPED, SHIPPED["category"]):
-        guess = train(SHIPPED.iloc[fit], TextCategoryParameters().min_confidence).guess(SHIPPED["text"].iloc[test])
+    for fit, test in StratifiedKFold(3, shuffle=True, random_state=7).split(SHIPPED, SHIPPED["category"]):
+        examples = pd.concat([SHIPPED.iloc[fit], ALL[ALL["category"] == NO_CATEGORY]])
+        guess = train(examples, TextCategoryParameters().min_confidence).guess(SHIPPED["text"].iloc[test])
         parts.append(guess.assign(right=guess["category"] == SHIPPED["category"].iloc[test]))
     found = pd.concat(parts)
     taken = found[found["taken"]]
     assert taken["right"].mean() == pytest.approx(0.95, abs=0.03)
-    assert len(taken) / len(found) > 0.6
+    assert len(taken) / len(found) > 0.55
     assert found["confidence"].mean() == pytest.approx(found["right"].mean(), abs=0.08)
 
 

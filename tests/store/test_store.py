@@ -256,6 +256,18 @@ def test_live_reports_are_upserted_by_id_and_edits_win(tmp_path: Path) -> None:
         assert live.snapshot()["report_id"].tolist() == ["a", "d"]
 
 
+def test_live_tables_of_an_earlier_release_get_the_new_column(tmp_path: Path) -> None:
+    path = tmp_path / "live.gpkg"
+    with LiveTables.opened(path) as live:
+        live.upsert(delivered(["a", "b"], category_basis="text"), "x.csv", False)
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE reports DROP COLUMN category_basis")
+    with LiveTables.opened(path) as live:
+        assert live.snapshot()["category_basis"].isna().all()
+        live.upsert(delivered(["b"], category_basis="source"), "x.csv", False)
+        assert live.snapshot()["category_basis"].fillna("?").tolist() == ["?", "source"]
+
+
 def test_an_error_leaves_the_live_tables_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "live.gpkg"
 
