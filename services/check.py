@@ -126,6 +126,11 @@ def _reports(quality: Quality) -> Table | None:
         decision = "tidak dihitung / not counted" if place.default else "dihitung / counted"
         text = f"  {place.lon:.6f}, {place.lat:.6f}, {decision}: {place.example_id} {place.example[:60]}"
         table.add_row(escape(text), _number(place.reports))
+    for category, count in found.guessed:
+        table.add_row(f"kategori dari teks / category from the text: {category}", _number(count))
+    for doubt in found.doubtful[:_MOST]:
+        text = f"  tidak jelas / not clear: {doubt.report_id} {doubt.category}? {doubt.text[:60]}"
+        table.add_row(escape(text), f"{doubt.confidence:.2f}")
     for word, count in found.unmapped[:_MOST]:
         table.add_row(f"kata tak dikenal / unmapped word: {escape(word)}", _number(count))
     if len(found.unmapped) > _MOST:

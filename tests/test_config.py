@@ -69,6 +69,20 @@ def test_paths_are_relative_to_the_file_and_lists_and_times_are_typed(tmp_path: 
         (MINIMAL + "[cleaning]\ndefault_p = nan\n", "cleaning.default_p", "nan is not 0 or more"),
         (MINIMAL + '[evidence]\ncorrection = "both"\n', "evidence.correction", "one of 'background'"),
         ("[city\n", "file", "not valid TOML"),
+        (MINIMAL + "[text_category]\nmin_confidence = 1.1\n", "text_category.min_confidence", "1.1 is above 1"),
+        (MINIMAL + '[text_category]\nexamples = "none.csv"\n', "text_category.examples", "no such file"),
+        (MINIMAL + '[text_category]\nexamples = "city.toml"\n', "text_category.examples", 'category_from = "descr'),
+        (
+            MINIMAL + '[text_category]\nshipped_examples = false\n[[reports]]\npath = "city.toml"\n'
+            'category_from = "description"\n',
+            "text_category.examples",
+            "missing while shipped_examples is false",
+        ),
+        (
+            MINIMAL + '[[reports]]\npath = "city.toml"\ncategory_from = "text"\n',
+            "reports[0].category_from",
+            "one of 'description'",
+        ),
         (MINIMAL + "[burn]\nwaterway_depth_m = -1\n", "burn.waterway_depth_m", "-1.0 is not 0 or more"),
         (MINIMAL + "[burn]\nburn_waterways = 1\n", "burn.burn_waterways", "1 is not bool"),
         (MINIMAL + '[dem_error]\nproduct = "srtm"\n', "dem_error.product", "srtm30, glo30"),

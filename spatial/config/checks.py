@@ -36,6 +36,7 @@ _SHARES = (
     "dark_share",
     "duplicate_probability",
     "duplicate_common_share",
+    "min_confidence",
 )
 _ANY_SIGN = ("duplicate_odds_base", "sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
 _NOT_ZERO = (
@@ -72,6 +73,7 @@ def check(path: Path, settings: Settings) -> None:
     _check_orders(path, settings)
     _check_heights(path, settings)
     _check_fetch(path, settings)
+    _check_text_category(path, settings)
 
 
 def _check_parameters(path: Path, settings: Settings) -> None:
@@ -140,6 +142,18 @@ def _check_heights(path: Path, settings: Settings) -> None:
             raise InputError(path, problem.field, problem.problem, problem.hint)
 
 
+def _check_text_category(path: Path, settings: Settings) -> None:
+    """Refuse examples that nothing learns from, and a guess with nothing to learn from."""
+    asked = any(source.category_from is not None for source in settings.reports)
+    given = settings.text_category
+    if given.examples is not None and not asked:
+        hint = 'write category_from = "description" in [[reports]], or leave the examples out'
+        raise InputError(path, "text_category.examples", "no reports take their category from a text", hint)
+    if asked and given.examples is None and not given.shipped_examples:
+        hint = "name a file of texts and categories, or take the shipped ones"
+        raise InputError(path, "text_category.examples", "is missing while shipped_examples is false", hint)
+
+
 def _check_fetch(path: Path, settings: Settings) -> None:
     for name, value in dataclasses.asdict(settings.mirrors).items():
         if not value.startswith(("http://", "https://")):
@@ -156,7 +170,12 @@ def _check_files(path: Path, settings: Settings) -> None:
             if not source.path.exists():
                 raise InputError(path, f"{kind}[{index}].path", f"no such file: {source.path}", "correct the path")
     looked_for = [(f"flood_labels[{i}].looked_for", s.looked_for) for i, s in enumerate(settings.flood_labels)]
-    for key, file in (("area.file", area.file), ("city.taxonomy", city.taxonomy), *looked_for):
+    for key, file in (
+        ("area.file", area.file),
+        ("city.taxonomy", city.taxonomy),
+        ("text_category.examples", settings.text_category.examples),
+        *looked_for,
+    ):
         if file is not None and not file.is_file():
             raise InputError(path, key, f"no such file: {file}", "correct the path")
 

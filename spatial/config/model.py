@@ -32,6 +32,7 @@ from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
 from spatial.sources.reports import ReportSource
 from spatial.sources.roads import RoadSource
+from spatial.sources.text_category import TextCategoryParameters
 from spatial.sources.tides import TideSource
 from spatial.sources.truth import TruthSource
 
@@ -92,6 +93,7 @@ class Settings:
     mirrors: Mirrors = field(default_factory=Mirrors)
     fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
+    text_category: TextCategoryParameters = field(default_factory=TextCategoryParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
     burn: BurnParameters = field(default_factory=BurnParameters)
     dem_error: DemErrorParameters = field(default_factory=DemErrorParameters)
@@ -128,4 +130,5 @@ def parameters(settings: Settings) -> dict[str, Any]:
         "calibration", "flood_zones", "hot_spots", "emerging", "scan", "scenario", "lighting", "circuits", "lamp_rates",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
-    return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide
+    words = {name: getattr(settings.text_category, name) for name in ("min_confidence", "shipped_examples")}
+    return {name: dataclasses.asdict(getattr(settings, name)) for name in names} | tide | {"text_category": words}

@@ -7,6 +7,7 @@ Property order is the order of `Layer.columns`. What is not known is null, and t
 from spatial.contracts.coverages import COVERAGE_BY_NAME, COVERAGES
 from spatial.contracts.enumerations import (
     CATEGORIES,
+    CATEGORY_BASES,
     CATEGORY_LABELS,
     CAUSES,
     CHANGES,
@@ -41,6 +42,7 @@ __all__ = [
     "BUILDINGS",
     "CATCHMENTS",
     "CATEGORIES",
+    "CATEGORY_BASES",
     "CATEGORY_LABELS",
     "CAUSES",
     "CHANGES",

@@ -16,6 +16,7 @@ CATEGORY_LABELS: Mapping[str, tuple[str, str]] = {
     "social_aid": ("bantuan sosial", "social aid"),
     "other": ("lainnya", "other"),
 }
+CATEGORY_BASES = ("source", "constant", "text", "none")
 STATUSES = ("open", "closed")
 QUALITY_FLAGS = ("duplicate", "default_location", "outside_area", "time_unknown", "location_rounded")
 CLASSES = ("low", "medium", "high")

@@ -17,6 +17,7 @@ from spatial.contracts.columns import (
 )
 from spatial.contracts.enumerations import (
     CATEGORIES,
+    CATEGORY_BASES,
     CATEGORY_LABELS,
     CAUSES,
     CHANGES,
@@ -44,6 +45,7 @@ REPORTS = Layer(
         text("source", "Sumber", "Source", nullable=False),
         text("category", "Kategori", "Category", values=CATEGORIES, nullable=False),
         text("category_raw", "Kategori asli", "Category as reported"),
+        text("category_basis", "Asal kategori", "Where the category comes from", values=CATEGORY_BASES),
         text("description", "Uraian", "Description"),
         text("status", "Status", "Status", values=STATUSES),
         time("requested_datetime", "Waktu laporan", "Reported at"),

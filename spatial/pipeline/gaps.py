@@ -236,6 +236,11 @@ _RULES: tuple[Rule, ...] = (
         lambda k: True,
         text("sumber tidak memberikannya", "the source does not give it"),
     ),
+    (
+        ("category_basis",),
+        lambda k: True,
+        text("laporan disimpan oleh rilis yang lebih lama", "the report was stored by an earlier release"),
+    ),
     (("quality",), lambda k: True, text("tanpa catatan", "no flag applies")),
     (("duplicate_of",), lambda k: True, text("bukan duplikat", "not a duplicate")),
     (

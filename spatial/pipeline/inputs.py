@@ -31,7 +31,14 @@ from spatial.sources.provenance import origin
 from spatial.sources.quarantine import quarantine_table
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
-from spatial.sources.taxonomy import load_taxonomy
+from spatial.sources.taxonomy import Taxonomy, load_taxonomy
+from spatial.sources.text_category import (
+    DOUBTFUL,
+    ExampleTable,
+    TextCategories,
+    read_examples,
+    text_categories,
+)
 from spatial.sources.tides import read_tide
 from spatial.sources.tiles import input_files
 from spatial.sources.truth import TruthSource, read_truth
@@ -72,6 +79,13 @@ class Inputs:
     quarantine: pd.DataFrame
 
     @property
+    def doubtful(self) -> pd.DataFrame:
+        """Reports whose guessed category was not taken, by id; columns `sources.text_category.DOUBTFUL`."""
+        parts = [found for table in self.reports.values() if len(found := table.doubtful)]
+        joined = pd.concat(parts) if parts else pd.DataFrame(columns=list(DOUBTFUL))
+        return joined.sort_values("report_id", ignore_index=True)
+
+    @property
     def unmapped(self) -> Counter[str]:
         """Words that the taxonomy does not know, with how many rows held them."""
         return sum((Counter(table.unmapped) for table in self.reports.values()), Counter[str]())
@@ -81,7 +95,9 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     """Read everything that `city.toml` names. Raises InputError."""
     progress.stage("reports", "Membaca laporan / reading reports")
     taxonomy = load_taxonomy(*([settings.city.taxonomy] if settings.city.taxonomy else []))
-    reports = {n: read_reports(s, taxonomy, settings.city.time_zone) for n, s in _named(settings, "reports")}
+    examples, categories = read_text_categories(settings, taxonomy)
+    zone = settings.city.time_zone
+    reports = {n: read_reports(s, taxonomy, zone, categories) for n, s in _named(settings, "reports")}
     progress.stage("roads", "Membaca jalan, lampu, batas, bangunan / reading roads, lamps, boundaries, buildings")
     roads = {n: read_roads(s) for n, s in _named(settings, "roads")}
     lamps = {n: read_lamps(s) for n, s in _named(settings, "lamps")}
@@ -101,6 +117,7 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     progress.stage("elevation", "Membaca elevasi / reading elevation")
     elevation, facts = _elevation(settings, grid, crs)
     read = [_Read("reports", n, t.rows_in, len(t.reports), t.quarantine) for n, t in reports.items()]
+    read += [_Read("text_examples", n, t.rows_in, len(t.examples), t.quarantine) for n, t in examples.items()]
     read += [
         _Read("roads", n, t.rows_in, t.rows_used, t.quarantine, sum(t.excluded.values())) for n, t in roads.items()
     ]
@@ -134,6 +151,19 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
             ignore_index=True,
         ),
     )
+
+
+def read_text_categories(
+    settings: Settings, taxonomy: Taxonomy
+) -> tuple[dict[str, ExampleTable], TextCategories | None]:
+    """Return the city's examples by their file's name, and what was learned; nothing where no file of reports asks."""
+    given = settings.text_category
+    if all(source.category_from is None for source in settings.reports):
+        return {}, None
+    if given.examples is None:
+        return {}, text_categories(given)
+    table = read_examples(given.examples, given.columns, taxonomy)
+    return {_relative(settings, given.examples): table}, text_categories(given, table.examples)
 
 
 def read_city_area(settings: Settings) -> Polygon | MultiPolygon:

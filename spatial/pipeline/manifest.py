@@ -28,6 +28,7 @@ from spatial.pipeline.reports import Placed
 from spatial.store.geopackage import content_hash
 from spatial.store.live import Upsert
 
+MOST_DOUBTFUL = 500  # of the reports that a person should look at, in the manifest
 PACKAGES = (
     "geopandas",
     "h3",
@@ -173,6 +174,8 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
         "after_as_of": 0 if placed.as_of is None else int((placed.reports["requested_datetime"] > placed.as_of).sum()),
         "flags": dict(sorted(flag_counts.items())),
         "depths": {basis: sum(t.depths[basis] for t in inputs.reports.values()) for basis in ("field", "text")},
+        "category_basis": dict(sorted(Counter(placed.reports["category_basis"].dropna()).items())),
+        "category_from_text": _from_text(inputs, placed),
         "distinct_incidents": len(placed.incidents),
         "unmapped_words": dict(sorted(inputs.unmapped.items())),
         "kept_from_earlier_deliveries": sum(u.missing for u in upserts.values()),
@@ -186,6 +189,20 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
             }
             for name, u in upserts.items()
         },
+    }
+
+
+def _from_text(inputs: Inputs, placed: Placed) -> dict[str, Any]:
+    """Count the categories taken from texts, and list the first of the reports whose text was not clear enough.
+
+    All of them are in the layer: `category_basis` is `none`.
+    """
+    taken = placed.reports.loc[placed.reports["category_basis"].eq("text").fillna(False), "category"]
+    doubtful = inputs.doubtful
+    return {
+        "taken": dict(sorted(Counter(taken).items())),
+        "doubtful": len(doubtful),
+        "doubtful_listed": doubtful.head(MOST_DOUBTFUL).to_dict("records"),
     }
 
 

@@ -18,7 +18,7 @@ from spatial.contracts import Progress, Raster, Silent
 from spatial.errors import InputError
 from spatial.pipeline.compute import Work, compute, delivered, no_members
 from spatial.pipeline.gaps import Known, left_out, null_reasons, reason
-from spatial.pipeline.inputs import Inputs, read_inputs
+from spatial.pipeline.inputs import Inputs, read_inputs, read_text_categories
 from spatial.quality.ground_checks import check_elevation, check_roads
 from spatial.quality.model import BadExample, Cost, Finding, InputFile, Quality, Refused
 from spatial.quality.report_checks import check_reports
@@ -93,6 +93,7 @@ def unreadable(city: Path) -> list[InputError]:
     taxonomy = load_taxonomy(*([settings.city.taxonomy] if settings.city.taxonomy else []))
     readers: list[Callable[[], object]] = [
         *(partial(read_reports, source, taxonomy, settings.city.time_zone) for source in settings.reports),
+        partial(read_text_categories, settings, taxonomy),
         *(partial(read_roads, source) for source in settings.roads),
         *(partial(read_lamps, source) for source in settings.lamps),
         *(partial(read_admin_areas, source) for source in settings.admin_areas),
@@ -115,7 +116,12 @@ def _quality(settings: Settings, inputs: Inputs, work: Work) -> Quality:
     )
     reports = (
         check_reports(
-            placed.reports, int(placed.usable.sum()), len(placed.incidents), inputs.unmapped, settings.city.time_zone
+            placed.reports,
+            int(placed.usable.sum()),
+            len(placed.incidents),
+            inputs.unmapped,
+            inputs.doubtful,
+            settings.city.time_zone,
         )
         if inputs.reports
         else None

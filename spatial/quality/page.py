@@ -59,6 +59,7 @@ KIND_LABELS = {
     "elevation": ("elevasi", "elevation"),
     "lamps": ("lampu", "lamps"),
     "admin_areas": ("batas wilayah", "boundaries"),
+    "text_examples": ("contoh teks", "example texts"),
 }
 BASIS_LABELS = {
     "file": ("berkas batas", "boundary file"),

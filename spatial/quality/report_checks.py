@@ -61,6 +61,19 @@ class BusyPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A report whose text was not clear enough for a category: the likeliest one, its probability, 0–1, and the text.
+
+    The text is without personal data.
+    """
+
+    report_id: str
+    category: str
+    confidence: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportChecks:
     """Reports of all files: `counted` are inside the area and not on a default location.
 
@@ -77,6 +90,8 @@ class ReportChecks:
     examples: Mapping[str, tuple[str, ...]]
     busy: tuple[BusyPlace, ...]
     unmapped: tuple[tuple[str, int], ...]
+    guessed: tuple[tuple[str, int], ...]
+    doubtful: tuple[Doubtful, ...]
 
     @property
     def defaults(self) -> tuple[BusyPlace, ...]:
@@ -85,9 +100,17 @@ class ReportChecks:
 
 
 def check_reports(
-    reports: gpd.GeoDataFrame, counted: int, incidents: int, unmapped: Mapping[str, int], time_zone: str
+    reports: gpd.GeoDataFrame,
+    counted: int,
+    incidents: int,
+    unmapped: Mapping[str, int],
+    doubtful: pd.DataFrame,
+    time_zone: str,
 ) -> ReportChecks:
-    """Look at placed reports (CRS84 points, the contract's columns; `time_zone` is an IANA name)."""
+    """Look at placed reports (CRS84 points, the contract's columns; `time_zone` is an IANA name).
+
+    `doubtful`: reports whose guessed category was not taken, columns of `Doubtful`.
+    """
     flags = Counter(flag for told in reports["quality"].dropna() for flag in told.split(","))
     return ReportChecks(
         len(reports),
@@ -99,6 +122,8 @@ def check_reports(
         {name: tuple(reports.loc[flagged(reports, name), "report_id"].head(EXAMPLES)) for name in QUALITY_FLAGS},
         tuple(_busy(reports)),
         tuple(sorted(unmapped.items(), key=lambda row: (-row[1], row[0]))),
+        tuple(Counter(reports.loc[reports["category_basis"] == "text", "category"]).most_common()),
+        tuple(Doubtful(*row) for row in doubtful.itertuples(index=False, name=None)),
     )
 
 

@@ -11,6 +11,7 @@ from spatial.quality.report_checks import ReportChecks
 REFUSED_PROBLEM, REFUSED_WARNING = 0.2, 0.01
 OUTSIDE_PROBLEM, OUTSIDE_WARNING = 0.2, 0.01
 UNMAPPED_PROBLEM, UNMAPPED_WARNING = 0.5, 0.05
+DOUBTFUL_PROBLEM, DOUBTFUL_WARNING = 0.5, 0.05
 ROUNDED_WARNING, UNTIMED_WARNING, MIDNIGHT_WARNING, NIGHT_WARNING = 0.1, 0.1, 0.2, 0.25
 NODATA_PROBLEM, NODATA_WARNING = 0.1, 0.001
 ROADLESS_WARNING, CLASSLESS_WARNING = 0.5, 0.05
@@ -34,7 +35,7 @@ def findings(
                 "Neither reports nor elevation: there is nothing to score.",
             )
         )
-    found += [] if reports is None else [*_of_reports(reports), *_of_times(reports)]
+    found += [] if reports is None else [*_of_reports(reports), *_of_guesses(reports), *_of_times(reports)]
     found += [] if roads is None else [*_of_roads(roads)]
     found += [] if elevation is None else [*_of_elevation(elevation), *_of_heights(elevation)]
     order = ("problem", "warning", "note")
@@ -100,6 +101,27 @@ def _of_reports(found: ReportChecks) -> Iterator[Finding]:
             f"{words:,} laporan ({words / n:.1%}) berkategori tak dikenal: masuk 'other'. Tulis katanya di taksonomi.",
             f"{words:,} reports ({words / n:.1%}) have an unknown category word and count as 'other'. "
             "Put the words into the taxonomy.",
+        )
+
+
+def _of_guesses(found: ReportChecks) -> Iterator[Finding]:
+    n = found.reports or 1
+    taken, doubtful = sum(count for _, count in found.guessed), len(found.doubtful)
+    if taken:
+        yield Finding(
+            "note",
+            "category_guessed",
+            f"{taken:,} laporan ({taken / n:.1%}) berkategori tebakan dari teksnya.",
+            f"The category of {taken:,} reports ({taken / n:.1%}) is guessed from their text.",
+        )
+    if doubtful:
+        yield Finding(
+            _level(doubtful / n, DOUBTFUL_WARNING, DOUBTFUL_PROBLEM),
+            "category_doubtful",
+            f"{doubtful:,} laporan ({doubtful / n:.1%}) teksnya tidak cukup jelas: masuk 'other', lihat daftarnya. "
+            "Tambahkan contoh dari kota ini ([text_category]).",
+            f"The text of {doubtful:,} reports ({doubtful / n:.1%}) is not clear enough: they count as 'other', see "
+            "the list. Add examples of this city ([text_category]).",
         )
 
 

@@ -44,6 +44,10 @@ class Columns:
         """Return what the file calls a contract column; its contract name where the file has none."""
         return self._names.get(name, (name,))[0]
 
+    def has(self, name: str) -> bool:
+        """Tell whether the file has a column for a contract column."""
+        return name in self._names
+
     def values(self, name: str) -> pd.Series[Any]:
         """Return the values of a contract column as Python objects; null where the file has no such column."""
         if name not in self._names:

@@ -43,6 +43,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "id_of_another_file": ("ID sudah ada di berkas lain", "another file holds this id already"),
     "missing_id": ("tanpa ID atau nama", "no id or name"),
     "missing_value": ("nilai kosong", "value is empty"),
+    "unknown_category": ("kategori tidak dikenal", "category is neither a name of ours nor a word of the taxonomy"),
     "zone_missing": ("waktu tanpa zona, yang lain berzona", "time without a zone in a file of times with zones"),
     "beyond_range": ("nilai mustahil, periksa satuan", "value cannot be; check the unit"),
     "repeated_time": ("waktu berulang, nilai sama", "time repeats an earlier row, same value"),

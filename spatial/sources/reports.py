@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import geopandas as gpd
@@ -31,12 +31,20 @@ from spatial.sources.open311 import standard_columns
 from spatial.sources.quarantine import BadRow, missing, quarantine_table
 from spatial.sources.raw import RawTable
 from spatial.sources.taxonomy import Taxonomy
+from spatial.sources.text_category import (
+    TextCategories,
+    TextCategoryParameters,
+    add_guesses,
+    doubtful_reports,
+    text_categories,
+)
 from spatial.sources.times import Formats, parse_time
 
 TIMES = ("requested_datetime", "updated_datetime", "resolved_datetime")
 IMPLICIT = ("report_id", "lon", "lat", "category", "description", "status", *TIMES, "depth_m")
 FIELDS = (*IMPLICIT, "source", "point")
-COLUMNS = ("report_id", "source", "category", "category_raw", "description", "status", *TIMES, "depth_m", "decimals")
+TOLD = ("category", "category_raw", "category_basis", "description", "status")
+COLUMNS = ("report_id", "source", *TOLD, *TIMES, "depth_m", "decimals")
 METRE_DECIMALS = 5  # a metre is the fifth decimal of a degree
 TIME_TYPE = "datetime64[ms, UTC]"
 EARLIEST = pd.Timestamp("1990-01-01", tz="UTC")  # before it a time is a program's zero (1900, 1970), not a report's
@@ -56,6 +64,8 @@ class ReportSource:
     crs : CRS of the columns `lon` (easting) and `lat` (northing); default CRS84. A file's geometry carries its own.
     time_zone : IANA zone of times that carry none; default the city's.
     category : constant category, for a file without a category column.
+    category_from : "description": the category is guessed from the description, see `text_category`; in a file with a
+        category column only where that is empty or its word is not known.
     depth_unit : "m" or "cm".
     delimiter, encoding : of delimited text; default what the file's bytes speak for.
     layer : layer of a GeoPackage or KML file, sheet of a workbook; needed where there are several.
@@ -73,6 +83,7 @@ class ReportSource:
     crs: str | None = None
     time_zone: str | None = None
     category: str | None = None
+    category_from: Literal["description"] | None = None
     depth_unit: str = "m"
     delimiter: str | None = None
     encoding: str | None = None
@@ -93,15 +104,18 @@ class ReportTable:
     Attributes
     ----------
     reports : points in EPSG:4326, longitude first, in the file's order; the index is the 1-based row of the file.
-        Columns `report_id, source, category, category_raw, description, status` (string), `requested_datetime,
-        updated_datetime, resolved_datetime` (datetime64[ms, UTC]), `depth_m` (float64, metres, ≥ 0), `decimals`
-        (int64, digits after the point of the coordinate as delivered, the larger of the two).
+        Columns `report_id, source, category, category_raw, category_basis, description, status` (string),
+        `requested_datetime, updated_datetime, resolved_datetime` (datetime64[ms, UTC]), `depth_m` (float64, metres,
+        ≥ 0), `decimals` (int64, digits after the point of the coordinate as delivered, the larger of the two).
+        `category_basis` is one of `contracts.CATEGORY_BASES`: a word of the source, a constant, the text, or none of
+        them, and then the category is `other`.
     quarantine : see `quarantine.quarantine_table`.
     rows_in : rows of the file.
     unknown : words that the taxonomy does not know, `category` and `status`, null where it does; index as `reports`.
     ledger : the file as delivered.
     notes : what was found out by itself (encoding, separator, sheet, standard names), a line each with the evidence.
     told_depths : rows whose `depth_m` is from the description, since the file gives none (flood reports only).
+    guesses : what the descriptions say of the category, where it was asked: `text_category.TextCategories.guess`.
     """
 
     reports: gpd.GeoDataFrame
@@ -111,6 +125,7 @@ class ReportTable:
     ledger: Ledger
     notes: tuple[str, ...] = ()
     told_depths: frozenset[int] = frozenset()
+    guesses: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def depths(self) -> Mapping[str, int]:
@@ -120,6 +135,11 @@ class ReportTable:
         return {"field": len(known) - told, "text": told}
 
     @property
+    def doubtful(self) -> pd.DataFrame:
+        """Reports whose guessed category was not taken, see `text_category.doubtful_reports`."""
+        return doubtful_reports(self.guesses, self.reports)
+
+    @property
     def unmapped(self) -> Mapping[str, int]:
         """Unknown category word → number of reports, all `other`; "status:<word>" → number, all of null status."""
         counts = Counter(self.unknown["category"].dropna())
@@ -127,8 +147,13 @@ class ReportTable:
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC") -> ReportTable:
+def read_reports(
+    source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC", categories: TextCategories | None = None
+) -> ReportTable:
     """Read one file of reports; `time_zone` (IANA) is the city's, for times that carry none.
+
+    `categories` guesses from descriptions where `source.category_from` asks for it; default: learned from the shipped
+    examples.
 
     A flood report without a depth takes the one that its description tells, if any (see `depth_words.depth_m`).
 
@@ -153,8 +178,11 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     placed = locate(ledger, points, columns.point_names(), columns.crs(source.crs))
     table = pd.DataFrame({"source": columns.texts("source")}, index=raw.frame.index)
     table["source"] = table["source"].fillna(source.label)
-    unknown = _add_meanings(table, columns, source, taxonomy)
     table["description"] = columns.texts("description")
+    unknown = _add_meanings(table, columns, source, taxonomy)
+    guesses = pd.DataFrame()
+    if source.category_from is not None:
+        guesses = add_guesses(table, unknown, categories or text_categories(TextCategoryParameters()))
     for name in TIMES:
         table[name] = _times(ledger, columns, name, zone, source.time_format)
     _refuse_impossible(ledger, columns, table)
@@ -168,7 +196,7 @@ def read_reports(source: ReportSource, taxonomy: Taxonomy, time_zone: str = "UTC
     geometry = gpd.points_from_xy(placed.loc[kept, "lon"], placed.loc[kept, "lat"])
     reports = gpd.GeoDataFrame(_typed(table.loc[kept]), geometry=geometry, crs="EPSG:4326")
     refused = ledger.table(table["report_id"])
-    return ReportTable(reports, refused, raw.rows_in, unknown.loc[kept], ledger, notes, told)
+    return ReportTable(reports, refused, raw.rows_in, unknown.loc[kept], ledger, notes, told, guesses)
 
 
 def _mapping(source: ReportSource, raw: RawTable) -> tuple[dict[str, str | tuple[str, ...]], tuple[str, ...]]:
@@ -226,6 +254,8 @@ def _checked_settings(source: ReportSource, time_zone: str) -> tzinfo:
         raise InputError(source.path, "category", problem, f"known: {', '.join(CATEGORIES)}")
     if source.category is not None and "category" in source.columns:
         raise InputError(source.path, "category", "is both a constant and a column", "keep one of the two")
+    if source.category is not None and source.category_from is not None:
+        raise InputError(source.path, "category", "is both a constant and from the description", "keep one of the two")
     name = source.time_zone or time_zone
     try:
         return ZoneInfo(name)
@@ -237,9 +267,13 @@ def _checked_settings(source: ReportSource, time_zone: str) -> tzinfo:
 def _add_meanings(table: pd.DataFrame, columns: Columns, source: ReportSource, taxonomy: Taxonomy) -> pd.DataFrame:
     """Add category, category_raw and status to `table` (which has source); return the words that are not known."""
     words = columns.all_texts("category")
-    if not words and source.category is None:
+    if not words and source.category is None and source.category_from is None:
         problem = "neither a column nor a constant is named"
-        raise InputError(source.path, "category", problem, 'map a column, or write category = "flood"')
+        hint = 'map a column, or write category = "flood", or category_from = "description" to guess it from the texts'
+        raise InputError(source.path, "category", problem, hint)
+    if source.category_from is not None and not columns.has("description"):
+        hint = "map it in columns, or write a constant category"
+        raise InputError(source.path, "columns.description", "no column is named for description", hint)
     rows = zip(*words, strict=True) if words else [()] * len(table)
     told = [tuple(dict.fromkeys(word for word in row if word is not None)) for row in rows]
     meanings = {key: _meaning(*key, taxonomy) for key in set(zip(told, table["source"], strict=True))}
@@ -247,6 +281,8 @@ def _add_meanings(table: pd.DataFrame, columns: Columns, source: ReportSource, t
     joined = [" / ".join(row) for row in told]
     table["category_raw"] = pd.Series(joined, index=table.index, dtype=object).replace("", None)
     table["category"] = [category or "other" for category in found]
+    basis = "source" if source.category is None else "constant"
+    table["category_basis"] = [basis if category else "none" for category in found]
     statuses = list(zip(columns.texts("status"), table["source"], strict=True))
     known = {key: taxonomy.status_of(*key) for key in set(statuses) if key[0] is not None}
     table["status"] = [known.get(key) for key in statuses]

@@ -26,6 +26,7 @@ _DELIVERED = (
     "source",
     "category",
     "category_raw",
+    "category_basis",
     "description",
     "status",
     "requested_datetime",
@@ -51,8 +52,9 @@ CREATE TABLE IF NOT EXISTS gpkg_geometry_columns (table_name TEXT NOT NULL, colu
   CONSTRAINT fk_gc_tn FOREIGN KEY (table_name) REFERENCES gpkg_contents(table_name),
   CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys (srs_id));
 CREATE TABLE IF NOT EXISTS reports (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom POINT NOT NULL,
-  report_id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, category TEXT NOT NULL, category_raw TEXT, description TEXT,
-  status TEXT, requested_datetime DATETIME, updated_datetime DATETIME, resolved_datetime DATETIME, depth_m REAL,
+  report_id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, category TEXT NOT NULL, category_raw TEXT,
+  category_basis TEXT, description TEXT, status TEXT,
+  requested_datetime DATETIME, updated_datetime DATETIME, resolved_datetime DATETIME, depth_m REAL,
   decimals INTEGER NOT NULL, file TEXT, origin TEXT NOT NULL CHECK (origin IN ('file', 'api')),
   deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1)));
 CREATE TABLE IF NOT EXISTS quarantine (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, file TEXT NOT NULL,
@@ -171,6 +173,7 @@ class LiveTables:
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     if connection.execute("PRAGMA user_version").fetchone()[0] == _GPKG_1_3[1]:
+        _add_new_columns(connection)
         return
     connection.executescript(_SCHEMA)
     connection.executemany(
@@ -179,6 +182,13 @@ def _prepare(connection: sqlite3.Connection) -> None:
     )
     connection.execute(f"PRAGMA application_id = {_GPKG_1_3[0]}")
     connection.execute(f"PRAGMA user_version = {_GPKG_1_3[1]}")
+
+
+def _add_new_columns(connection: sqlite3.Connection) -> None:
+    """Give tables of an earlier release the columns that it did not have; null until the next delivery."""
+    held = {row[1] for row in connection.execute("PRAGMA table_info(reports)")}
+    if "category_basis" not in held:
+        connection.execute("ALTER TABLE reports ADD COLUMN category_basis TEXT")
 
 
 def _wkt() -> str:

@@ -229,7 +229,8 @@ def test_two_runs_of_one_city_are_refused(tmp_path: Path) -> None:
 
 
 def delivered(ids: list[str], **columns: object) -> gpd.GeoDataFrame:
-    empty = {name: None for name in ("category_raw", "description", "status", "updated_datetime", "resolved_datetime")}
+    names = ("category_raw", "category_basis", "description", "status", "updated_datetime", "resolved_datetime")
+    empty = {name: None for name in names}
     times = pd.to_datetime(["2024-05-06T07:08:09.010Z"] * len(ids), utc=True)
     return reports(ids, **(empty | {"requested_datetime": times, "depth_m": 0.25, "decimals": 5} | columns))
 
@@ -253,6 +254,18 @@ def test_live_reports_are_upserted_by_id_and_edits_win(tmp_path: Path) -> None:
     with LiveTables.opened(path) as live:
         live.upsert(delivered(["d"], depth_m=0.5), "x.csv", True)
         assert live.snapshot()["report_id"].tolist() == ["a", "d"]
+
+
+def test_live_tables_of_an_earlier_release_get_the_new_column(tmp_path: Path) -> None:
+    path = tmp_path / "live.gpkg"
+    with LiveTables.opened(path) as live:
+        live.upsert(delivered(["a", "b"], category_basis="text"), "x.csv", False)
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE reports DROP COLUMN category_basis")
+    with LiveTables.opened(path) as live:
+        assert live.snapshot()["category_basis"].isna().all()
+        live.upsert(delivered(["b"], category_basis="source"), "x.csv", False)
+        assert live.snapshot()["category_basis"].fillna("?").tolist() == ["?", "source"]
 
 
 def test_an_error_leaves_the_live_tables_as_they_were(tmp_path: Path) -> None:
