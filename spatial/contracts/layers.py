@@ -37,10 +37,10 @@ REPORTS = Layer(
     temporal="requested_datetime",
     columns=(
         text("report_id", "ID laporan", "Report id", nullable=False),
-        text("source", "Sumber", "Source", nullable=False),
+        text("source", "Sumber", "Source", nullable=False, free_text=True),
         text("category", "Kategori", "Category", values=CATEGORIES, nullable=False),
-        text("category_raw", "Kategori asli", "Category as reported"),
-        text("description", "Uraian", "Description"),
+        text("category_raw", "Kategori asli", "Category as reported", free_text=True),
+        text("description", "Uraian", "Description", free_text=True),
         text("status", "Status", "Status", values=STATUSES),
         time("requested_datetime", "Waktu laporan", "Reported at"),
         time("updated_datetime", "Waktu pembaruan", "Updated at"),
@@ -123,7 +123,7 @@ ROADS = Layer(
     columns=(
         text("road_id", "ID jalan", "Road id", nullable=False),
         text("highway", "Kelas jalan (OSM)", "Road class (OSM)"),
-        text("name", "Nama jalan", "Road name"),
+        text("name", "Nama jalan", "Road name", free_text=True),
         text("lit", "Penerangan (OSM)", "Lit (OSM)"),
         length_m("length_m", "Panjang", "Length"),
         share("flood_susceptibility_max", "Kerentanan banjir tertinggi", "Highest flood susceptibility"),

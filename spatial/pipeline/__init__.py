@@ -17,6 +17,7 @@ from spatial.errors import StoreError
 from spatial.pipeline.compute import compute, no_members
 from spatial.pipeline.inputs import Inputs, read_inputs
 from spatial.pipeline.manifest import build_manifest, fingerprint, version_id
+from spatial.pipeline.reports import public_texts
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.rasters import FOLDER, write_rasters
@@ -82,7 +83,7 @@ def _store_reports(
         live.replace_quarantine(inputs.quarantine)
         if orphans and not drop_missing:
             upserts[NOT_NAMED] = Upsert(0, 0, 0, 0, orphans)
-        return upserts, live.snapshot()
+        return upserts, public_texts(live.snapshot())
 
 
 def _served(versions: Versions, progress: Progress) -> Version | None:

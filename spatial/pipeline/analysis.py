@@ -32,6 +32,7 @@ from spatial.pipeline.ground import add_ground, false_hollows, study_ground
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.reports import Placed
+from spatial.sources.redaction import redact_column
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,6 +98,7 @@ def analyse_city(
         LIGHTING_ZONES: zones["lighting"],
         **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
+    layers = {layer: _public(layer, table) for layer, table in layers.items()}
     members = pd.concat([flood.members, outage_members], ignore_index=True)
     rasters = {} if ground is None else ground.rasters()
     return Result(layers, rasters, members, flood.evidence, facts, flood.skill)
@@ -113,6 +115,12 @@ def _touching(inputs: Inputs, zones: gpd.GeoDataFrame, roads: gpd.GeoDataFrame, 
 
 def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
     return table[[*(name for name in layer.names if name in table), "geometry"]]
+
+
+def _public(layer: Layer, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table with personal data taken out of what people wrote in it."""
+    written = [column.name for column in layer.columns if column.free_text and column.name in table]
+    return table.assign(**{name: redact_column(table[name]) for name in written})
 
 
 def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from spatial.pipeline.gaps import Known
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.manifest import known_facts
 from spatial.pipeline.plane import Plane, to_city_plane
-from spatial.pipeline.reports import Placed, place_reports
+from spatial.pipeline.reports import Placed, place_reports, public_texts
 from spatial.sources.reports import COLUMNS, TIME_TYPE, TIMES
 
 
@@ -67,4 +67,4 @@ def delivered(inputs: Inputs) -> gpd.GeoDataFrame:
         types = {name: TIME_TYPE for name in TIMES} | {"depth_m": "float64", "decimals": "int64"}
         return gpd.GeoDataFrame(frame.astype(types), geometry=[], crs="EPSG:4326")
     joined = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs="EPSG:4326")
-    return joined.drop_duplicates("report_id", keep="last").sort_values("report_id", ignore_index=True)
+    return public_texts(joined.drop_duplicates("report_id", keep="last").sort_values("report_id", ignore_index=True))

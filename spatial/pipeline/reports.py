@@ -15,7 +15,7 @@ from spatial.hexgrid.grid import cells_of_points
 from spatial.hexgrid.join import nearest_lines, to_plane
 from spatial.pipeline.inputs import Inputs
 from spatial.sources.cleaning import default_locations, duplicates
-from spatial.sources.redaction import redact
+from spatial.sources.redaction import redact_column
 
 ROUNDED_DECIMALS = 4
 
@@ -41,10 +41,18 @@ class Placed:
     as_of: pd.Timestamp | None
 
 
+def public_texts(reports: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return reports with personal data taken out of their texts: all that a run makes of them, hashes too, is public.
+
+    The live table keeps the texts as delivered. Ids and sources hold none (`sources.reports` sees to it).
+    """
+    return reports.assign(**{name: redact_column(reports[name]) for name in ("category_raw", "description")})
+
+
 def place_reports(
     snapshot: gpd.GeoDataFrame, inputs: Inputs, roads: gpd.GeoDataFrame | None, settings: Settings
 ) -> Placed:
-    """Place the reports of a snapshot (CRS84 points) in the city.
+    """Place the reports of a snapshot (CRS84 points, texts as of `public_texts`) in the city.
 
     Parameters
     ----------
@@ -60,7 +68,6 @@ def place_reports(
     as_of = _as_of(settings, table[usable])
     if as_of is not None:
         usable &= ~(table["requested_datetime"] > as_of)
-    table["description"] = [redact(None if pd.isna(text) else str(text)) for text in table["description"]]
     first = np.arange(len(table))
     where = np.flatnonzero(usable)
     days = (table["requested_datetime"] - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)

@@ -26,6 +26,7 @@ from spatial.quality.verdict import findings
 from spatial.sources.areas import read_admin_areas, read_area
 from spatial.sources.lamps import read_lamps
 from spatial.sources.quarantine import REASONS
+from spatial.sources.redaction import redact
 from spatial.sources.reports import read_reports
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import load_taxonomy
@@ -151,7 +152,7 @@ def _refused(settings: Settings, quarantine: pd.DataFrame) -> Iterator[Refused]:
         file, code = map(str, key)
         shown = rows.head(EXAMPLES)
         examples = tuple(
-            BadExample(int(row), str(field), str(value)[:_SHOWN])
+            BadExample(int(row), str(field), str(redact(str(value)))[:_SHOWN])
             for row, field, value in zip(shown["row"], shown["field"], shown["value"], strict=True)
         )
         named = Path(file).relative_to(settings.folder.resolve(), walk_up=True).as_posix()

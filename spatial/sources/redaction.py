@@ -11,6 +11,9 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 _DATE = r"(?:0?[1-9]|[12]\d|3[01])[-./](?:0?[1-9]|1[0-2])[-./](?:19|20)\d\d(?!\d)"
 _MORE = rf"(?:[ .()/-]{{1,3}}(?!{_DATE}|\d{{1,2}}:\d\d))?\d"  # a digit, perhaps of the next group, of no date or time
@@ -120,6 +123,18 @@ def _plain_characters() -> dict[str, str]:
 
 
 _PLAIN = _plain_characters()
+
+
+def holds_personal_data(text: str) -> bool:
+    """Tell whether `redact` would change the text."""
+    return redact(text) != text
+
+
+def redact_column(texts: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of texts redacted, nulls kept; each distinct text is looked at once."""
+    public = {text: redact(str(text)) for text in texts.dropna().unique()}
+    changed = {text: told for text, told in public.items() if told != text}
+    return texts.where(~texts.isin(list(changed)), texts.map(changed)) if changed else texts
 
 
 def redact(text: str | None) -> str | None:
