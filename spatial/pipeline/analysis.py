@@ -31,6 +31,7 @@ from spatial.pipeline.floods import analyse_floods
 from spatial.pipeline.ground import add_ground, false_hollows, study_ground
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
+from spatial.pipeline.release import enough_lamps, without_zeros
 from spatial.pipeline.reports import Placed
 from spatial.sources.redaction import redact_column
 
@@ -99,6 +100,7 @@ def analyse_city(
         **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
     layers = {layer: _public(layer, table) for layer, table in layers.items()}
+    layers = without_zeros(layers) if settings.privacy.min_count else layers
     members = pd.concat([flood.members, outage_members], ignore_index=True)
     rasters = {} if ground is None else ground.rasters()
     return Result(layers, rasters, members, flood.evidence, facts, flood.skill)
@@ -133,7 +135,8 @@ def _lighting(
     incidents = placed.incidents
     dark = incidents[(incidents["category"] == "street_light") & incidents["is_open"]].reset_index(drop=True)
     outage_inputs = OutageInputs(dark, plane.lamps, plane.roads, inputs.grid.polygons)
-    return lighting_zones(outage_inputs, previous, version, placed.as_of, settings.lighting)
+    zones, members = lighting_zones(outage_inputs, previous, version, placed.as_of, settings.lighting)
+    return enough_lamps(zones, members, settings.privacy.min_count) if settings.privacy.min_count else (zones, members)
 
 
 def _roads_layer(

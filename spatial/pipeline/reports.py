@@ -30,8 +30,8 @@ class Placed:
         (-1 outside the cells).
     usable : (n,) bool: inside the area, not on a default location, and not made after `as_of`.
     incidents : one row per distinct incident of the usable reports: `incident_id, category, cell, x, y,
-        requested_datetime, n_reports, depth_m, is_open`, and the first report's district; `depth_m` is the deepest that
-        its reports tell, NaN where none does.
+        requested_datetime, n_reports, depth_m, is_open, counts_open`, and the first report's district; `depth_m` is the
+        deepest that its reports tell, NaN where none does; `counts_open`: counts in the cells as open.
     as_of : the moment the run speaks of, UTC; None where no report has a time.
     """
 
@@ -87,7 +87,7 @@ def place_reports(
     table["quality"] = [
         ",".join(name for name in QUALITY_FLAGS if row[name]) or None for row in flags.to_dict("records")
     ]
-    _add_districts(table, inputs)
+    add_districts(table, inputs)
     _add_roads(table, plane, roads)
     table["is_open"] = _open(table, as_of)
     return Placed(table, usable, _incidents(table[usable]), as_of)
@@ -105,7 +105,8 @@ def _flags(table: gpd.GeoDataFrame, plane: np.ndarray, inputs: Inputs, settings:
     return flags
 
 
-def _add_districts(table: gpd.GeoDataFrame, inputs: Inputs) -> None:
+def add_districts(table: gpd.GeoDataFrame, inputs: Inputs) -> None:
+    """Add kelurahan, kecamatan and `area_id` of the points' place, null outside all of them."""
     table["kelurahan"] = table["kecamatan"] = table["area_id"] = None
     for level in ("kecamatan", "kelurahan"):
         if level in inputs.admin:
@@ -151,5 +152,5 @@ def _incidents(reports: gpd.GeoDataFrame) -> pd.DataFrame:
     table["cell"] = first["cell_position"]
     table["n_reports"] = groups.size().to_numpy()
     table["depth_m"] = groups["depth_m"].max().to_numpy(float)
-    table["is_open"] = groups["is_open"].any().to_numpy()
+    table["is_open"] = table["counts_open"] = groups["is_open"].any().to_numpy()
     return pd.DataFrame(table.rename_axis("incident_id").reset_index())
