@@ -25,7 +25,7 @@ from spatial.lighting.lamps import snap
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import city_lamps
 from spatial.pipeline.reports import Placed, add_districts, place_reports
-from spatial.sources.privacy import new_batches, published, whole_batches
+from spatial.sources.privacy import distinct, new_batches, published, whole_batches
 
 WITHHELD = "withheld"
 _COUNTED: Mapping[Layer, tuple[str, ...]] = {
@@ -68,16 +68,13 @@ def release(snapshot: gpd.GeoDataFrame, inputs: Inputs, settings: Settings, ledg
     privacy = settings.privacy
     exact = place_reports(snapshot, inputs, None, settings)
     reports = exact.reports
-    told = set(reports.loc[reports["report_id"].isin(ledger["report_id"]), "incident_id"].dropna())
-    first = reports[(reports["incident_id"] == reports["report_id"]) & ~reports["incident_id"].isin(told)]
-    candidates = pd.DataFrame(
-        {
-            "report_id": first["report_id"].astype(object),
-            "cell": cells_of_points(first.geometry.x, first.geometry.y, privacy.resolution),
-            "category": first["category"].astype(object),
-            "time": first["requested_datetime"],
-        }
+    table = pd.DataFrame(reports[["report_id", "category", "x", "y"]]).assign(
+        time=reports["requested_datetime"],
+        cell=cells_of_points(reports.geometry.x, reports.geometry.y, privacy.resolution),
     )
+    before = table["report_id"].isin(ledger["report_id"])
+    reach = (settings.cleaning.duplicate_distance_m, settings.cleaning.duplicate_days)
+    candidates = distinct(table[exact.usable & ~before], table[before], *reach)
     new = new_batches(candidates, ledger, privacy.min_count)
     rows = published(pd.concat([ledger, new], ignore_index=True) if len(ledger) else new, reports["report_id"])
     if settings.city.as_of is not None:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from spatial.errors import ContractError
 
+Array = NDArray[np.float64]
 LEDGER = ("report_id", "cell", "category", "batch", "day")
 
 
@@ -38,13 +41,60 @@ def no_releases() -> pd.DataFrame:
     return texts.astype({"batch": "int64", "day": "datetime64[ms, UTC]"})
 
 
+def distinct(candidates: pd.DataFrame, released: pd.DataFrame, within_m: float, within_days: float) -> pd.DataFrame:
+    """Return the candidates that tell of an incident of their own, by time, then by id, those without a time last.
+
+    Parameters
+    ----------
+    candidates : `report_id, cell, category, time` (UTC, NaT where unknown) and `x, y` in metres.
+    released : reports that are released already: `category, time, x, y`.
+    within_m, within_days : reach of one incident; reports without a time are compared in space alone.
+
+    Notes
+    -----
+    A candidate is passed over if a released report of its category, or a candidate of its anchor cell that is taken
+    before it, is within reach. Duplicates as the analysis finds them (`cleaning.duplicates`) would not do: who is the
+    first of an incident there depends on reports that are withheld.
+    """
+    ordered = candidates.sort_values(["time", "report_id"], na_position="last", ignore_index=True)
+    days = [_days(table["time"]) for table in (ordered, released)]
+    places = [table[["x", "y"]].to_numpy(float) for table in (ordered, released)]
+    kept = np.zeros(len(ordered), dtype=bool)
+    for category, rows in ordered.groupby("category", sort=True).indices.items():
+        before = np.flatnonzero(released["category"] == category)
+        told = _near(places[0][rows], days[0][rows], places[1][before], days[1][before], within_m, within_days)
+        near = _near(places[0][rows], days[0][rows], places[0][rows], days[0][rows], within_m, within_days)
+        cell = ordered["cell"].to_numpy(dtype=object)[rows]
+        for i, row in enumerate(rows):
+            kept[row] = not told[i] and not any(j < i and kept[rows[j]] and cell[j] == cell[i] for j in near[i])
+    return ordered[kept]
+
+
+def _days(times: pd.Series[pd.Timestamp]) -> Array:
+    days = (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    return np.asarray(days, dtype=float)
+
+
+def _near(
+    points_m: Array, days: Array, others_m: Array, other_days: Array, within_m: float, within_days: float
+) -> list[list[int]]:
+    """Return for each point the positions of the others within reach of it."""
+    if len(points_m) == 0 or len(others_m) == 0:
+        return [[] for _ in points_m]
+    found = cKDTree(others_m).query_ball_point(points_m, within_m)
+    return [
+        [j for j in near if abs(a - other_days[j]) <= within_days or (np.isnan(a) and np.isnan(other_days[j]))]
+        for a, near in zip(days, found, strict=True)
+    ]
+
+
 def new_batches(candidates: pd.DataFrame, ledger: pd.DataFrame, min_count: int) -> pd.DataFrame:
     """Return the batches that can be released now, as rows to append to the ledger.
 
     Parameters
     ----------
-    candidates : `report_id, cell, category, time` (UTC, NaT where unknown) of usable reports of distinct incidents, in
-        any order; those that the ledger holds are passed over.
+    candidates : `report_id, cell, category, time` (UTC, NaT where unknown) of usable reports, as `distinct` leaves
+        them, in any order; those that the ledger holds are passed over.
     ledger : what was released before, columns `LEDGER`; it is only ever appended to.
     min_count : reports in a batch, 2 or more.
 
