@@ -71,6 +71,7 @@ def check(path: Path, settings: Settings) -> None:
     _check_files(path, settings)
     _check_parameters(path, settings)
     _check_orders(path, settings)
+    _check_privacy(path, settings)
     _check_heights(path, settings)
     _check_fetch(path, settings)
     _check_text_category(path, settings)
@@ -116,6 +117,28 @@ def _check_orders(path: Path, settings: Settings) -> None:
     if not 0 < settings.evidence.interval < 1:
         raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
     _check_folds(path, settings)
+
+
+def _check_privacy(path: Path, settings: Settings) -> None:
+    """Refuse what would show small counts that are to be withheld."""
+    privacy, city = settings.privacy, settings.city
+    if privacy.min_count == 0:
+        return
+    if privacy.min_count == 1:
+        raise InputError(path, "privacy.min_count", "1 withholds nothing", "write 0 for that, else 2 or more")
+    if privacy.resolution > 15:
+        raise InputError(path, "privacy.resolution", f"{privacy.resolution} is not in 0–15", "9 suits a city")
+    if city.resolution > privacy.resolution:
+        raise InputError(
+            path,
+            "privacy.resolution",
+            f"the city's cells (resolution {city.resolution}) are finer than the cells that reports are counted in "
+            f"({privacy.resolution})",
+            f"write [city] resolution = {privacy.resolution} or less, or a finer [privacy] resolution",
+        )
+    if settings.area.hull_of == "reports":
+        hint = "name a boundary file, or give a bbox"
+        raise InputError(path, "area.hull_of", "the hull of reports shows where withheld ones lie", hint)
 
 
 def _check_folds(path: Path, settings: Settings) -> None:

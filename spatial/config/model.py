@@ -30,6 +30,7 @@ from spatial.sources.context import ContextSource
 from spatial.sources.download import FetchParameters, Mirrors
 from spatial.sources.elevation import ElevationSource
 from spatial.sources.lamps import LampSource
+from spatial.sources.privacy import PrivacyParameters
 from spatial.sources.reports import ReportSource
 from spatial.sources.roads import RoadSource
 from spatial.sources.text_category import TextCategoryParameters
@@ -94,6 +95,7 @@ class Settings:
     fetch: FetchParameters = field(default_factory=FetchParameters)
     cleaning: CleaningParameters = field(default_factory=CleaningParameters)
     text_category: TextCategoryParameters = field(default_factory=TextCategoryParameters)
+    privacy: PrivacyParameters = field(default_factory=PrivacyParameters)
     terrain_window: ElevationParameters = field(default_factory=ElevationParameters)
     burn: BurnParameters = field(default_factory=BurnParameters)
     dem_error: DemErrorParameters = field(default_factory=DemErrorParameters)
@@ -126,7 +128,7 @@ class Settings:
 def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
-        "cleaning", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
+        "cleaning", "privacy", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
         "calibration", "flood_zones", "hot_spots", "emerging", "scan", "scenario", "lighting", "circuits", "lamp_rates",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}

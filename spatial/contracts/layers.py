@@ -42,11 +42,11 @@ REPORTS = Layer(
     temporal="requested_datetime",
     columns=(
         text("report_id", "ID laporan", "Report id", nullable=False),
-        text("source", "Sumber", "Source", nullable=False),
+        text("source", "Sumber", "Source", nullable=False, free_text=True),
         text("category", "Kategori", "Category", values=CATEGORIES, nullable=False),
-        text("category_raw", "Kategori asli", "Category as reported"),
+        text("category_raw", "Kategori asli", "Category as reported", free_text=True),
         text("category_basis", "Asal kategori", "Where the category comes from", values=CATEGORY_BASES),
-        text("description", "Uraian", "Description"),
+        text("description", "Uraian", "Description", free_text=True),
         text("status", "Status", "Status", values=STATUSES),
         time("requested_datetime", "Waktu laporan", "Reported at"),
         time("updated_datetime", "Waktu pembaruan", "Updated at"),
@@ -131,7 +131,7 @@ ROADS = Layer(
     columns=(
         text("road_id", "ID jalan", "Road id", nullable=False),
         text("highway", "Kelas jalan (OSM)", "Road class (OSM)"),
-        text("name", "Nama jalan", "Road name"),
+        text("name", "Nama jalan", "Road name", free_text=True),
         text("lit", "Penerangan (OSM)", "Lit (OSM)"),
         length_m("length_m", "Panjang", "Length"),
         share("flood_susceptibility_max", "Kerentanan banjir tertinggi", "Highest flood susceptibility"),

@@ -21,7 +21,10 @@ GeometryType = Literal["Point", "LineString", "MultiLineString", "Polygon", "Mul
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One property of a layer: its type, unit, range, enumeration and its label in Indonesian and English."""
+    """One property of a layer: its type, unit, range, enumeration and its label in Indonesian and English.
+
+    `free_text`: people wrote it, so personal data is taken out of every published copy.
+    """
 
     name: str
     kind: Kind
@@ -32,6 +35,7 @@ class Column:
     maximum: float | None = None
     values: tuple[str, ...] | None = None
     nullable: bool = True
+    free_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from spatial.contracts.columns import count, length_m, number, share, text, time
 from spatial.contracts.enumerations import CATEGORIES, CATEGORY_LABELS, LAMP_KINDS
 from spatial.contracts.model import Layer
 
-_KIND = text("kind", "Jenis", "Kind")
-_NAME = text("name", "Nama", "Name")
+_KIND = text("kind", "Jenis", "Kind", free_text=True)
+_NAME = text("name", "Nama", "Name", free_text=True)
 _FLOOD_ZONE_IDS = text("flood_zone_ids", "Zona banjir", "Flood zones")
 _LIGHTING_ZONE_IDS = text("lighting_zone_ids", "Zona PJU", "Lighting zones")
 
@@ -82,7 +82,7 @@ SCENARIO_ROADS = Layer(
     columns=(
         text("road_id", "ID jalan", "Road id", nullable=False),
         text("highway", "Kelas jalan (OSM)", "Road class (OSM)"),
-        text("name", "Nama jalan", "Road name"),
+        text("name", "Nama jalan", "Road name", free_text=True),
         length_m("length_m", "Panjang", "Length"),
         length_m("water_length_m", "Panjang tergenang", "Length under water"),
         length_m("water_depth_max_m", "Kedalaman terdalam", "Greatest depth"),

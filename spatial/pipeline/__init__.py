@@ -13,15 +13,19 @@ import geopandas as gpd
 from spatial.charts import zone_map
 from spatial.config import Settings, load_settings
 from spatial.contracts import Progress, Silent
-from spatial.errors import StoreError
+from spatial.errors import InputError, StoreError
 from spatial.pipeline.compute import compute, no_members
 from spatial.pipeline.inputs import Inputs, read_inputs
-from spatial.pipeline.manifest import build_manifest, fingerprint, version_id
+from spatial.pipeline.manifest import build_manifest, fingerprint, private_account, version_id
+from spatial.pipeline.release import Released, release
+from spatial.pipeline.reports import public_texts
+from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.rasters import FOLDER, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
+PRIVATE_FILE = "private.json"
 NOT_NAMED = "(files that city.toml does not name any more)"
 
 
@@ -55,9 +59,12 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
     with versions.locked():
         inputs = read_inputs(settings, progress)
         progress.stage("live", "Menyimpan laporan / storing reports")
-        upserts, snapshot = _store_reports(settings, inputs, drop_missing)
+        upserts, snapshot, released = _store_reports(settings, inputs, drop_missing)
         served = _served(versions, progress)
-        snapshot_sha256 = hashlib.sha256(snapshot.to_csv(index=False).encode()).hexdigest()
+        if released is None:
+            snapshot_sha256 = hashlib.sha256(snapshot.to_csv(index=False).encode()).hexdigest()
+        else:
+            snapshot_sha256 = released.sha256
         print_of_inputs = fingerprint(settings, inputs, snapshot_sha256)
         if served is not None and not force and served.manifest["fingerprint"] == print_of_inputs:
             progress.note("Tidak ada yang berubah; tidak ada versi baru / nothing has changed; nothing is published")
@@ -69,20 +76,40 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
             "fingerprint": print_of_inputs,
             "snapshot_sha256": snapshot_sha256,
         }
-        version = _compute_and_publish(settings, inputs, snapshot, upserts, served, ids, versions, progress)
+        version = _compute_and_publish(settings, inputs, snapshot, released, upserts, served, ids, versions, progress)
         return Outcome(version, published=True)
 
 
 def _store_reports(
     settings: Settings, inputs: Inputs, drop_missing: bool
-) -> tuple[dict[str, Upsert], gpd.GeoDataFrame]:
+) -> tuple[dict[str, Upsert], gpd.GeoDataFrame, Released | None]:
     with LiveTables.opened(settings.var / "live.gpkg") as live:
         upserts = {name: live.upsert(table.reports, name, drop_missing) for name, table in inputs.reports.items()}
         orphans = live.orphans(list(inputs.reports), drop_missing)
         live.replace_quarantine(inputs.quarantine)
         if orphans and not drop_missing:
             upserts[NOT_NAMED] = Upsert(0, 0, 0, 0, orphans)
-        return upserts, live.snapshot()
+        snapshot = public_texts(live.snapshot())
+        return upserts, snapshot, _release(settings, inputs, snapshot, live) if settings.privacy.min_count else None
+
+
+def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, live: LiveTables) -> Released:
+    """Release what the live tables allow, and note it there for good. Raises InputError where the terms changed."""
+    terms = (settings.privacy.min_count, settings.privacy.resolution)
+    ledger = live.releases()
+    held = {(int(m), int(r)) for m, r in zip(ledger["min_count"], ledger["resolution"], strict=True)} - {terms}
+    if held:
+        min_count, resolution = held.pop()
+        raise InputError(
+            settings.file,
+            "privacy",
+            f"reports were released with min_count = {min_count} and resolution = {resolution}; with other values "
+            "versions would differ by less than a batch",
+            "write those again, or take the versions away and delete the rows of `releases` in var/live.gpkg",
+        )
+    released = release(snapshot, inputs, settings, ledger[list(LEDGER)])
+    live.add_releases(released.new.assign(min_count=terms[0], resolution=terms[1]))
+    return released
 
 
 def _served(versions: Versions, progress: Progress) -> Version | None:
@@ -97,6 +124,7 @@ def _compute_and_publish(
     settings: Settings,
     inputs: Inputs,
     snapshot: gpd.GeoDataFrame,
+    released: Released | None,
     upserts: dict[str, Upsert],
     served: Version | None,
     ids: dict[str, Any],
@@ -104,13 +132,17 @@ def _compute_and_publish(
     progress: Progress,
 ) -> Version:
     previous = no_members() if served is None else read_members(served.layers)
-    work = compute(settings, inputs, snapshot, previous, str(ids["version"]), progress)
+    work = compute(settings, inputs, snapshot, previous, str(ids["version"]), progress, released)
     result = work.result
     progress.stage("write", "Menulis versi / writing the version")
     staged = versions.staging()
     write_layers(staged / LAYERS_FILE, result.layers, result.members)
     manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
     manifest["rasters"] = write_rasters(staged / FOLDER, result.rasters)
+    if released is not None:
+        account = private_account(inputs, released.exact, upserts) | {"withheld": released.withheld}
+        (settings.var / PRIVATE_FILE).write_text(json.dumps(account, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        progress.note(f"Rincian untuk kota sendiri / the city's own account: {settings.var / PRIVATE_FILE}")
     for row in manifest["left_out"]:
         progress.note(f"{row['id']} / {row['en']}")
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -27,7 +27,6 @@ from spatial.contracts import (
 from spatial.flood.evidence import Evidence
 from spatial.hexgrid.grid import disk_matrix
 from spatial.lighting.outages import OutageInputs
-from spatial.lighting.snapping import rounding_half_m
 from spatial.lighting.zones import LightingZones, lighting_zones
 from spatial.pipeline.cells import (
     add_hot_spots,
@@ -42,7 +41,9 @@ from spatial.pipeline.floods import analyse_floods
 from spatial.pipeline.ground import add_ground, false_hollows, study_ground
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
+from spatial.pipeline.release import enough_lamps, without_zeros
 from spatial.pipeline.reports import Placed
+from spatial.sources.redaction import redact_column
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -109,6 +110,8 @@ def analyse_city(
         LIGHTING_FAULTS: lighting.faults.set_crs(grid.crs).to_crs("EPSG:4326"),
         **context_layers(inputs, plane, placed, cells, ground, zones, settings),
     }
+    layers = {layer: _public(layer, table) for layer, table in layers.items()}
+    layers = without_zeros(layers) if settings.privacy.min_count else layers
     members = pd.concat([flood.members, lighting.members], ignore_index=True)
     rasters = {} if ground is None else ground.rasters()
     return Result(layers, rasters, members, flood.evidence, facts, flood.skill)
@@ -127,6 +130,12 @@ def _only(table: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
     return table[[*(name for name in layer.names if name in table), "geometry"]]
 
 
+def _public(layer: Layer, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table with personal data taken out of what people wrote in it."""
+    written = [column.name for column in layer.columns if column.free_text and column.name in table]
+    return table.assign(**{name: redact_column(table[name]) for name in written})
+
+
 def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:
     return previous[previous["zone_id"].str.startswith(f"{zone_type}-")]
 
@@ -136,13 +145,11 @@ def _lighting(
 ) -> LightingZones:
     incidents = placed.incidents
     dark = incidents[(incidents["category"] == "street_light") & incidents["is_open"]].reset_index(drop=True)
-    first = placed.reports.set_index("report_id").loc[dark["incident_id"]]
-    halves = rounding_half_m(first["decimals"].to_numpy(np.int64), shapely.get_y(first.geometry.to_numpy()))
-    dark["half_x_m"], dark["half_y_m"] = halves.T
     outage_inputs = OutageInputs(dark, plane.lamps, plane.roads, inputs.grid.polygons, settings.city.time_zone)
-    return lighting_zones(
+    found = lighting_zones(
         outage_inputs, previous, version, placed.as_of, settings.lighting, settings.circuits, settings.lamp_rates
     )
+    return enough_lamps(found, settings.privacy.min_count) if settings.privacy.min_count else found
 
 
 def _roads_layer(

@@ -66,7 +66,7 @@ def base_cells(inputs: Inputs, placed: Placed, settings: Settings) -> gpd.GeoDat
     for name in CATEGORIES:
         cells[f"reports_{name}"] = np.bincount(usable.loc[usable["category"] == name, "cell_position"], minlength=n)
     incidents = placed.incidents
-    dark = (incidents["category"] == "street_light") & incidents["is_open"]
+    dark = (incidents["category"] == "street_light") & incidents["counts_open"]
     cells["incidents_flood"] = np.bincount(recent_floods(placed, settings)["cell"], minlength=n)
     cells["incidents_lighting"] = np.bincount(incidents.loc[dark, "cell"], minlength=n)
     return cells

@@ -14,7 +14,8 @@ from spatial.pipeline.gaps import Known
 from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.manifest import known_facts
 from spatial.pipeline.plane import Plane, to_city_plane
-from spatial.pipeline.reports import Placed, place_reports
+from spatial.pipeline.release import Released, place_released
+from spatial.pipeline.reports import Placed, place_reports, public_texts
 from spatial.sources.reports import COLUMNS, TIME_TYPE, TIMES
 
 
@@ -35,6 +36,7 @@ def compute(
     previous: pd.DataFrame,
     version: str,
     progress: Progress,
+    released: Released | None = None,
 ) -> Work:
     """Place the reports and compute every layer.
 
@@ -43,10 +45,14 @@ def compute(
     snapshot : the reports, in id order, as `sources.reports` delivers them.
     previous : `zone_id, member` of the served version; `no_members()` for a first one.
     version : id of the version being made.
+    released : what alone may be published of the snapshot, with `[privacy] min_count`.
     """
     progress.stage("grid", "Menempatkan laporan dan jalan / placing reports and roads")
     plane = to_city_plane(inputs)
-    placed = place_reports(snapshot, inputs, plane.roads, settings)
+    if released is None:
+        placed = place_reports(snapshot, inputs, plane.roads, settings)
+    else:
+        placed = place_released(released, inputs, settings)
     result = analyse_city(inputs, plane, placed, previous, version, settings, progress)
     return Work(plane, placed, result, known_facts(settings, inputs, plane, placed, result))
 
@@ -67,4 +73,4 @@ def delivered(inputs: Inputs) -> gpd.GeoDataFrame:
         types = {name: TIME_TYPE for name in TIMES} | {"depth_m": "float64", "decimals": "int64"}
         return gpd.GeoDataFrame(frame.astype(types), geometry=[], crs="EPSG:4326")
     joined = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs="EPSG:4326")
-    return joined.drop_duplicates("report_id", keep="last").sort_values("report_id", ignore_index=True)
+    return public_texts(joined.drop_duplicates("report_id", keep="last").sort_values("report_id", ignore_index=True))

@@ -20,6 +20,8 @@ Text = dict[str, str]
 class Known:
     """What the city's inputs give: the facts that decide which columns can be filled."""
 
+    min_count: int
+    released: int
     reports: bool
     flood_incidents: int
     lighting_incidents: int
@@ -58,6 +60,54 @@ _FEW = text("terlalu sedikit kejadian (kurang dari 30)", "too few incidents (few
 
 Rule = tuple[tuple[str, ...], Callable[[Known], bool], Text]
 _RULES: tuple[Rule, ...] = (
+    (
+        ("hexagons.reports_*", "hexagons.incidents_*", "admin_areas.reports_*", "n_reports", "n_incidents"),
+        lambda k: k.min_count > 0,
+        text(
+            "ditahan: belum ada laporan yang dilepas di sini, jadi 0 sampai min_count − 1 kejadian di tiap sel acuan "
+            "dan kategori ([privacy])",
+            "withheld: no report is released here, so 0 to min_count − 1 incidents in every anchor cell and category "
+            "([privacy])",
+        ),
+    ),
+    (
+        (
+            "category_raw",
+            "description",
+            "status",
+            "updated_datetime",
+            "resolved_datetime",
+            "depth_m",
+            "quality",
+            "duplicate_of",
+            "reports.road_id",
+            "reports.road_distance_m",
+        ),
+        lambda k: k.min_count > 0,
+        text(
+            "ditahan: laporan yang dilepas sama dalam satu kelompok ([privacy])",
+            "withheld: released reports are alike within their batch ([privacy])",
+        ),
+    ),
+    (
+        ("requested_datetime",),
+        lambda k: k.min_count > 0,
+        text("kelompok dengan laporan tanpa waktu", "a batch that holds a report without a time"),
+    ),
+    (
+        (
+            "exposure*",
+            "report_rate",
+            "flood_evidence*",
+            "flood_gi_*",
+            "lighting_gi_*",
+            "lighting_score",
+            "lighting_class",
+            "flood_zones.p_value",
+        ),
+        lambda k: k.min_count > 0 and not k.reports,
+        text("belum ada laporan yang dilepas ([privacy])", "no reports are released ([privacy])"),
+    ),
     (
         ("lighting_zones.p_value",),
         lambda k: True,
@@ -301,7 +351,23 @@ def _of_reports(known: Known) -> list[Lack]:
             "No elevation: flood zones come from citizens' reports alone.",
         ),
         (
-            not known.reports,
+            known.min_count > 0,
+            "withheld_small_counts",
+            f"Hitungan kecil ditahan: hanya {known.released} laporan yang dilepas, dalam kelompok utuh "
+            f"{known.min_count} kejadian per kategori dan sel acuan; kosong berarti 0 sampai "
+            f"{known.min_count - 1}, angka berarti sekurangnya.",
+            f"Small counts are withheld: only {known.released} reports are released, in whole batches of "
+            f"{known.min_count} incidents of a category and an anchor cell; null means 0 to {known.min_count - 1}, a "
+            "number means at least so many.",
+        ),
+        (
+            known.min_count > 0 and not known.lamps,
+            "withheld_lighting_zones",
+            "Zona PJU ditahan: tanpa inventaris lampu garis luarnya menunjukkan tempat pelapor.",
+            "Lighting zones are withheld: without a lamp inventory their outline would show where reporters stood.",
+        ),
+        (
+            not known.reports and known.min_count == 0,
             "no_reports",
             "Tanpa laporan: zona banjir hanya dari medan, zona PJU tidak ada.",
             "No reports: flood zones come from terrain alone, and there are no lighting zones.",

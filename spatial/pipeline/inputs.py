@@ -29,6 +29,7 @@ from spatial.sources.elevation import ElevationFacts, read_elevation
 from spatial.sources.lamps import read_lamps
 from spatial.sources.provenance import origin
 from spatial.sources.quarantine import quarantine_table
+from spatial.sources.redaction import redact
 from spatial.sources.reports import ReportTable, quarantine_swapped, read_reports
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import Taxonomy, load_taxonomy
@@ -87,8 +88,12 @@ class Inputs:
 
     @property
     def unmapped(self) -> Counter[str]:
-        """Words that the taxonomy does not know, with how many rows held them."""
-        return sum((Counter(table.unmapped) for table in self.reports.values()), Counter[str]())
+        """Words that the taxonomy does not know, without personal data, with how many rows held them."""
+        public = Counter[str]()
+        for table in self.reports.values():
+            for word, rows in table.unmapped.items():
+                public[str(redact(word))] += rows
+        return public
 
 
 def read_inputs(settings: Settings, progress: Progress) -> Inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import tomllib
@@ -24,6 +25,7 @@ from spatial.pipeline.cells import recent_floods
 from spatial.pipeline.gaps import Known, left_out, null_reasons, text
 from spatial.pipeline.inputs import Inputs, finest_resolution
 from spatial.pipeline.plane import Plane
+from spatial.pipeline.release import public_inputs
 from spatial.pipeline.reports import Placed
 from spatial.store.geopackage import content_hash
 from spatial.store.live import Upsert
@@ -57,7 +59,7 @@ def code_version() -> str:
 def fingerprint(settings: Settings, inputs: Inputs, snapshot_sha256: str) -> str:
     """Return the hash of all that decides a version's content but the previous version; 64 hex digits."""
     decides = {
-        "inputs": [(f["kind"], f["path"], f["sha256"]) for f in inputs.files],
+        "inputs": [(f["kind"], f["path"], f["sha256"]) for f in _public_files(settings, inputs)],
         "snapshot": snapshot_sha256,
         "settings": tomllib.loads(settings.file.read_text("utf-8")),
         "area": inputs.area.wkb_hex,
@@ -86,12 +88,14 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
     roads = None if plane.roads is None or plane.roads.empty else plane.roads
     floods = len(recent_floods(placed, settings))
     return Known(
+        min_count=settings.privacy.min_count,
+        released=len(placed.reports) if settings.privacy.min_count else 0,
         reports=len(placed.reports) > 0,
         flood_incidents=floods,
         terrain_leads=len(placed.reports) > 0
         and inputs.elevation is not None
         and floods < settings.evidence.min_incidents,
-        lighting_incidents=int(((incidents["category"] == "street_light") & incidents["is_open"]).sum()),
+        lighting_incidents=int(((incidents["category"] == "street_light") & incidents["counts_open"]).sum()),
         times=bool(placed.reports["requested_datetime"].notna().any()),
         background=result.evidence is not None and result.evidence.basis != "none",
         elevation=inputs.elevation is not None,
@@ -126,11 +130,11 @@ def build_manifest(
         "hexakota": spatial.__version__,
         "code": code_version(),
         "city": _city(settings, inputs, placed),
-        "inputs": inputs.files,
+        "inputs": _public_files(settings, inputs),
         "parameters": parameters(settings),
         "seed": settings.city.seed,
         "packages": {name: installed(name) for name in PACKAGES},
-        "reports": _accounting(inputs, placed, upserts),
+        **_of_reports(settings, inputs, placed, upserts),
         "facts": dict(result.facts),
         "skill": result.skill,
         "layers": {layer.name: _layer(layer, table, known, result.facts) for layer, table in result.layers.items()},
@@ -157,6 +161,27 @@ def _city(settings: Settings, inputs: Inputs, placed: Placed) -> dict[str, Any]:
         "attribution": list(settings.city.attribution),
         "vertical_datum": ", ".join(datums) or None,
     }
+
+
+def _public_files(settings: Settings, inputs: Inputs) -> list[dict[str, Any]]:
+    return public_inputs(inputs.files) if settings.privacy.min_count else inputs.files
+
+
+def _of_reports(
+    settings: Settings, inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]
+) -> dict[str, dict[str, Any]]:
+    """Return the account of the reports; where small counts are withheld, how many reports are released alone."""
+    privacy = settings.privacy
+    if privacy.min_count == 0:
+        return {"reports": _accounting(inputs, placed, upserts)}
+    n = len(placed.reports)
+    told = {"released": n, "batches": n // privacy.min_count}
+    return {"reports": {"rows_in": None} | told, "privacy": dataclasses.asdict(privacy) | told}
+
+
+def private_account(inputs: Inputs, exact: Placed, upserts: Mapping[str, Upsert]) -> dict[str, Any]:
+    """Return the account of every row, withheld ones too: for the city, never published."""
+    return {"inputs": inputs.files, "reports": _accounting(inputs, exact, upserts)}
 
 
 def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -> dict[str, Any]:

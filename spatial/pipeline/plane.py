@@ -26,14 +26,7 @@ class Plane:
 def to_city_plane(inputs: Inputs) -> Plane:
     """Transform roads and lamps to the UTM plane and clip roads to the area."""
     grid = inputs.grid
-    lamps = None
-    if inputs.lamps is not None:
-        lamps = gpd.GeoDataFrame(
-            inputs.lamps.drop(columns="geometry"),
-            crs=grid.crs,
-            geometry=to_plane(inputs.lamps.geometry.to_numpy(), grid.crs),
-        )
-        lamps = lamps[shapely.intersects(grid.area, lamps.geometry.to_numpy())].reset_index(drop=True)
+    lamps = city_lamps(inputs)
     if inputs.roads is None:
         return Plane(None, pd.DataFrame({"line": [], "cell": [], "length_m": []}), lamps, 0)
     clipped = shapely.intersection(to_plane(inputs.roads.geometry.to_numpy(), grid.crs), grid.area)
@@ -43,6 +36,19 @@ def to_city_plane(inputs: Inputs) -> Plane:
         inputs.roads.loc[inside].drop(columns="geometry").reset_index(drop=True), geometry=lines, crs=grid.crs
     )
     return Plane(roads, line_lengths(lines, grid), lamps, int((~inside).sum()))
+
+
+def city_lamps(inputs: Inputs) -> gpd.GeoDataFrame | None:
+    """Return the lamps inside the area in the UTM plane, None where the city names none."""
+    if inputs.lamps is None:
+        return None
+    grid = inputs.grid
+    lamps = gpd.GeoDataFrame(
+        inputs.lamps.drop(columns="geometry"),
+        crs=grid.crs,
+        geometry=to_plane(inputs.lamps.geometry.to_numpy(), grid.crs),
+    )
+    return lamps[shapely.intersects(grid.area, lamps.geometry.to_numpy())].reset_index(drop=True)
 
 
 def _lines(shape: shapely.Geometry) -> shapely.MultiLineString:

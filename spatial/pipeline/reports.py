@@ -13,10 +13,11 @@ from spatial.config import Settings
 from spatial.contracts import QUALITY_FLAGS
 from spatial.hexgrid.grid import cells_of_points
 from spatial.hexgrid.join import nearest_lines, to_plane
+from spatial.lighting.snapping import rounding_half_m
 from spatial.pipeline.inputs import Inputs
 from spatial.sources.cleaning import default_locations
 from spatial.sources.duplicates import duplicates
-from spatial.sources.redaction import redact
+from spatial.sources.redaction import redact_column
 
 ROUNDED_DECIMALS = 4
 
@@ -31,8 +32,8 @@ class Placed:
         (-1 outside the cells).
     usable : (n,) bool: inside the area, not on a default location, and not made after `as_of`.
     incidents : one row per distinct incident of the usable reports: `incident_id, category, cell, x, y,
-        requested_datetime, n_reports, depth_m, is_open`, and the first report's district; `depth_m` is the deepest that
-        its reports tell, NaN where none does.
+        requested_datetime, n_reports, depth_m, is_open, counts_open`, and the first report's district; `depth_m` is the
+        deepest that its reports tell, NaN where none does; `counts_open`: counts in the cells as open.
     as_of : the moment the run speaks of, UTC; None where no report has a time.
     """
 
@@ -42,10 +43,18 @@ class Placed:
     as_of: pd.Timestamp | None
 
 
+def public_texts(reports: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return reports with personal data taken out of their texts: all that a run makes of them, hashes too, is public.
+
+    The live table keeps the texts as delivered. Ids and sources hold none (`sources.reports` sees to it).
+    """
+    return reports.assign(**{name: redact_column(reports[name]) for name in ("category_raw", "description")})
+
+
 def place_reports(
     snapshot: gpd.GeoDataFrame, inputs: Inputs, roads: gpd.GeoDataFrame | None, settings: Settings
 ) -> Placed:
-    """Place the reports of a snapshot (CRS84 points) in the city.
+    """Place the reports of a snapshot (CRS84 points, texts as of `public_texts`) in the city.
 
     Parameters
     ----------
@@ -61,7 +70,6 @@ def place_reports(
     as_of = _as_of(settings, table[usable])
     if as_of is not None:
         usable &= ~(table["requested_datetime"] > as_of)
-    table["description"] = [redact(None if pd.isna(text) else str(text)) for text in table["description"]]
     first = np.arange(len(table))
     where = np.flatnonzero(usable)
     days = (table["requested_datetime"] - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
@@ -82,7 +90,7 @@ def place_reports(
     table["quality"] = [
         ",".join(name for name in QUALITY_FLAGS if row[name]) or None for row in flags.to_dict("records")
     ]
-    _add_districts(table, inputs)
+    add_districts(table, inputs)
     _add_roads(table, plane, roads)
     table["is_open"] = _open(table, as_of)
     return Placed(table, usable, _incidents(table[usable]), as_of)
@@ -100,7 +108,8 @@ def _flags(table: gpd.GeoDataFrame, plane: np.ndarray, inputs: Inputs, settings:
     return flags
 
 
-def _add_districts(table: gpd.GeoDataFrame, inputs: Inputs) -> None:
+def add_districts(table: gpd.GeoDataFrame, inputs: Inputs) -> None:
+    """Add kelurahan, kecamatan and `area_id` of the points' place, null outside all of them."""
     table["kelurahan"] = table["kecamatan"] = table["area_id"] = None
     for level in ("kecamatan", "kelurahan"):
         if level in inputs.admin:
@@ -144,7 +153,9 @@ def _incidents(reports: gpd.GeoDataFrame) -> pd.DataFrame:
     first = reports.set_index("report_id").loc[list(groups.groups)]
     table = first[["category", "x", "y", "requested_datetime", "kelurahan", "kecamatan", "area_id"]].copy()
     table["cell"] = first["cell_position"]
+    halves = rounding_half_m(first["decimals"].to_numpy(np.int64), first.geometry.y.to_numpy())
+    table["half_x_m"], table["half_y_m"] = halves.T
     table["n_reports"] = groups.size().to_numpy()
     table["depth_m"] = groups["depth_m"].max().to_numpy(float)
-    table["is_open"] = groups["is_open"].any().to_numpy()
+    table["is_open"] = table["counts_open"] = groups["is_open"].any().to_numpy()
     return pd.DataFrame(table.rename_axis("incident_id").reset_index())

@@ -12,6 +12,7 @@ from pyproj import CRS, Transformer
 from spatial.propose.model import Setting
 from spatial.propose.values import SURE, Column
 from spatial.sources.formats import CRS84, RawTable
+from spatial.sources.redaction import redact
 
 LAT = ("lat", "latitude", "lintang", "lat dd", "latitud")
 LON = ("lon", "lng", "long", "longitude", "bujur", "lon dd", "longitud")
@@ -107,7 +108,7 @@ def _beyond(x: NDArray[np.float64], y: NDArray[np.float64], wild: int, rows: int
     """Tell of coordinates that are not degrees; `x`, `y` are those beyond their range."""
     if not wild:
         return []
-    example = f"{x[0] if len(x) else '…'}, {y[0] if len(y) else '…'}"
+    example = redact(f"{x[0] if len(x) else '…'}, {y[0] if len(y) else '…'}")
     values = np.abs(np.concatenate([x, y]))
     id_, en = "tampaknya tertukar atau salah", "look swapped or wrong"
     if (values > 360).any():

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spatial.sources.quarantine import clean, missing
+from spatial.sources.redaction import redact
 from spatial.sources.taxonomy import fold
 from spatial.sources.times import parse_time
 
@@ -167,6 +168,6 @@ def _fits(text: str, form: str) -> bool:
 
 
 def shown(counts: dict[str, int], limit: int = 5) -> str:
-    """Return the most frequent texts with their numbers, on one line."""
-    rows = [f"{text[:40]} {n:,}" for text, n in list(counts.items())[:limit]]
+    """Return the most frequent texts with their numbers, on one line, without personal data."""
+    rows = [f"{str(redact(text))[:40]} {n:,}" for text, n in list(counts.items())[:limit]]
     return ", ".join([*rows, "…"] if len(counts) > limit else rows).replace("\n", " ")

@@ -19,13 +19,17 @@ from spatial.errors import InputError
 from spatial.pipeline.compute import Work, compute, delivered, no_members
 from spatial.pipeline.gaps import Known, left_out, null_reasons, reason
 from spatial.pipeline.inputs import Inputs, read_inputs, read_text_categories
+from spatial.pipeline.release import release
+from spatial.pipeline.reports import Placed
 from spatial.quality.ground_checks import check_elevation, check_roads
 from spatial.quality.model import BadExample, Cost, Finding, InputFile, Quality, Refused
 from spatial.quality.report_checks import check_reports
 from spatial.quality.verdict import findings
 from spatial.sources.areas import read_admin_areas, read_area
 from spatial.sources.lamps import read_lamps
+from spatial.sources.privacy import no_releases
 from spatial.sources.quarantine import REASONS
+from spatial.sources.redaction import redact
 from spatial.sources.reports import read_reports
 from spatial.sources.roads import read_roads
 from spatial.sources.taxonomy import load_taxonomy
@@ -34,7 +38,8 @@ EXAMPLES = 3
 _SHOWN = 80
 # What a city knows that has every input: its reasons for a null are nobody's gap.
 _ALL: Mapping[str, Any] = {
-    f.name: 10**6 if f.name.endswith("_incidents") else f.name != "terrain_leads" for f in fields(Known)
+    f.name: 10**6 if f.name.endswith("_incidents") else f.name not in ("terrain_leads", "min_count")
+    for f in fields(Known)
 }
 _EVERYTHING = Known(**_ALL)
 
@@ -74,11 +79,14 @@ def check(city: Path, progress: Progress | None = None) -> Checked:
     progress = progress or Silent()
     settings = load_settings(city)
     inputs = read_inputs(settings, progress)
-    work = compute(settings, inputs, delivered(inputs), no_members(), "check", progress)
+    snapshot = delivered(inputs)
+    released = release(snapshot, inputs, settings, no_releases()) if settings.privacy.min_count else None
+    work = compute(settings, inputs, snapshot, no_members(), "check", progress, released)
+    exact = work.placed if released is None else released.exact
     progress.stage("check", "Memeriksa / checking")
-    quality = _quality(settings, inputs, work)
+    quality = _quality(settings, inputs, work, exact)
     area = gpd.GeoSeries([inputs.area], crs="EPSG:4326")
-    return Checked(quality, work.placed.reports, work.plane.roads, area, inputs.elevation, inputs.grid.crs)
+    return Checked(quality, exact.reports, work.plane.roads, area, inputs.elevation, inputs.grid.crs)
 
 
 def unreadable(city: Path) -> list[InputError]:
@@ -108,8 +116,8 @@ def unreadable(city: Path) -> list[InputError]:
     return errors
 
 
-def _quality(settings: Settings, inputs: Inputs, work: Work) -> Quality:
-    placed, grid = work.placed, inputs.grid
+def _quality(settings: Settings, inputs: Inputs, work: Work, placed: Placed) -> Quality:
+    grid = inputs.grid
     files = tuple(
         InputFile(f["kind"], f["path"], f["rows_in"], f["rows_used"], f["rows_quarantined"], f["rows_excluded"])
         for f in inputs.files
@@ -157,7 +165,7 @@ def _refused(settings: Settings, quarantine: pd.DataFrame) -> Iterator[Refused]:
         file, code = map(str, key)
         shown = rows.head(EXAMPLES)
         examples = tuple(
-            BadExample(int(row), str(field), str(value)[:_SHOWN])
+            BadExample(int(row), str(field), str(redact(str(value)))[:_SHOWN])
             for row, field, value in zip(shown["row"], shown["field"], shown["value"], strict=True)
         )
         named = Path(file).relative_to(settings.folder.resolve(), walk_up=True).as_posix()

@@ -30,6 +30,7 @@ from spatial.sources.ledger import Ledger
 from spatial.sources.open311 import standard_columns
 from spatial.sources.quarantine import BadRow, missing, quarantine_table
 from spatial.sources.raw import RawTable
+from spatial.sources.redaction import holds_personal_data, redact_column
 from spatial.sources.taxonomy import Taxonomy
 from spatial.sources.text_category import (
     TextCategories,
@@ -158,7 +159,9 @@ def read_reports(
     A flood report without a depth takes the one that its description tells, if any (see `depth_words.depth_m`).
 
     Ids are `<source>:<id>`, or, for a row without one, `<source>:<16 hex digits>` of the SHA-256 of source, time,
-    coordinate as delivered, category word, description, and an ordinal among rows that are alike in all of them.
+    coordinate as delivered, category word, description, and an ordinal among rows that are alike in all of them. Ids
+    are published: one that holds personal data counts as none, and what is hashed holds none (a telephone number has
+    few enough digits to be found by trial).
 
     A report from before 1990 or from the future (by this machine's clock, a day is let pass) is refused: one such row
     would move `as_of`, and with it what is open and recent.
@@ -177,7 +180,7 @@ def read_reports(
     points = columns.points()
     placed = locate(ledger, points, columns.point_names(), columns.crs(source.crs))
     table = pd.DataFrame({"source": columns.texts("source")}, index=raw.frame.index)
-    table["source"] = table["source"].fillna(source.label)
+    table["source"] = redact_column(table["source"].fillna(source.label))
     table["description"] = columns.texts("description")
     unknown = _add_meanings(table, columns, source, taxonomy)
     guesses = pd.DataFrame()
@@ -348,12 +351,13 @@ def _ids(table: pd.DataFrame, given: pd.Series[Any], points: pd.DataFrame) -> li
         times,
         points["lon"].map(str),
         points["lat"].map(str),
-        table["category_raw"].fillna(""),
-        table["description"].fillna(""),
+        redact_column(table["category_raw"].fillna("")),
+        redact_column(table["description"].fillna("")),
         strict=True,
     )
     ids, seen = [], Counter[tuple[str, ...]]()
     for own, part in zip(given, parts, strict=True):
+        own = None if own is None or holds_personal_data(f"{own}") else own
         if own is None:
             digest = hashlib.sha256(json.dumps([*part, seen[part]]).encode()).hexdigest()[:16]
             seen[part] += 1

@@ -65,6 +65,12 @@ INSERT OR IGNORE INTO gpkg_contents (table_name, data_type, identifier, descript
   ('quarantine', 'attributes', 'quarantine', 'rows that could not be used, with the reason');
 INSERT OR IGNORE INTO gpkg_geometry_columns VALUES ('reports', 'geom', 'POINT', 4326, 0, 0);
 """
+_RELEASES = ("report_id", "cell", "category", "batch", "day", "min_count", "resolution")
+_SCHEMA_OF_RELEASES = """
+CREATE TABLE IF NOT EXISTS releases (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, report_id TEXT NOT NULL UNIQUE,
+  cell TEXT NOT NULL, category TEXT NOT NULL, batch INTEGER NOT NULL, day DATETIME, min_count INTEGER NOT NULL,
+  resolution INTEGER NOT NULL)
+"""
 _SYSTEMS = (
     ("Undefined cartesian SRS", -1, "NONE", -1, "undefined", None),
     ("Undefined geographic SRS", 0, "NONE", 0, "undefined", None),
@@ -155,6 +161,21 @@ class LiveTables:
                 tuple(_plain(value) for value in row)
                 for row in rows[list(_QUARANTINE)].itertuples(index=False, name=None)
             ],
+        )
+
+    def releases(self) -> pd.DataFrame:
+        """Return what was released under `[privacy]`, in order: report, cell, category, batch, day and the terms."""
+        self._connection.execute(_SCHEMA_OF_RELEASES)
+        rows = self._connection.execute(f"SELECT {', '.join(_RELEASES)} FROM releases ORDER BY fid").fetchall()
+        table = pd.DataFrame(rows, columns=list(_RELEASES)).astype({"batch": "int64"})
+        table["day"] = pd.to_datetime(table["day"], utc=True, format="ISO8601").astype("datetime64[ms, UTC]")
+        return table
+
+    def add_releases(self, rows: pd.DataFrame) -> None:
+        """Append to what was released; see `releases`."""
+        self._connection.executemany(
+            f"INSERT INTO releases ({', '.join(_RELEASES)}) VALUES ({', '.join('?' * len(_RELEASES))})",
+            [tuple(map(_plain, row)) for row in rows[list(_RELEASES)].itertuples(index=False, name=None)],
         )
 
     def snapshot(self) -> gpd.GeoDataFrame:
