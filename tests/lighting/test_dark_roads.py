@@ -43,6 +43,16 @@ def test_around_a_corner_by_hand() -> None:
     assert shape.contains(shapely.Point(5.1, 0))
 
 
+def test_half_a_spacing_goes_on_past_crossings() -> None:
+    """A lamp at 67 m between crossings at 60 and 70 m: from 52 to 82 m, over three edges and not into the crossings."""
+    main = [(0.0, 0.0), (60.0, 0.0), (70.0, 0.0), (100.0, 0.0)]
+    network = road_network(lines(main, [(60.0, 0.0), (60.0, 50.0)], [(70.0, 0.0), (70.0, 50.0)]))
+    for at, expected in ((67.0, [[0, 52, 60], [1, 0, 10], [2, 0, 12]]), (95.0, [[2, 10, 30]])):
+        lamps = lamps_at([(at, 0), (at, 0)], network)
+        roads = dark_roads(lamps, network, lamp_distances(lamps, network, 3.0), np.zeros(2, dtype=np.int64))
+        assert roads.pieces[["edge", "from_m", "to_m"]].to_numpy() == pytest.approx(np.array(expected))
+
+
 def test_the_outline_has_no_slit_where_three_streets_meet_in_a_bend() -> None:
     bend = lines([(0.0, 0.0), (50.0, 0.0), (100.0, 20.0)], [(50.0, 0.0), (50.0, 60.0)])
     network = road_network(bend)

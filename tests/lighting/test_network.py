@@ -29,6 +29,7 @@ def positions(network: RoadNetwork, places: list[tuple[int, float]]) -> Position
 def test_a_grid_by_hand() -> None:
     network = road_network(GRID)
     assert len(network.shapes) == 12
+    assert len(road_network(lines([(0.0, 0.0), (50.0, 0.0), (50.0, 0.0), (100.0, 0.0)])).shapes) == 1
     assert len(network.graph.start) - 1 == 9
     assert network.line.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert network.along_m.tolist() == [0.0, 100.0] * 6

@@ -161,6 +161,12 @@ def test_the_fewest_lamps_are_mostly_the_optimum() -> None:
     assert same >= 90
 
 
+def test_the_cheapest_lamp_goes_first_also_when_costs_have_grown() -> None:
+    """W goes at 0.1. X, at 0.5 before, now costs 1.9, so Y goes next, at 1.5, and X explains all; not the other way."""
+    w, x, y = [-1.0, -1.1, -1.2], [-1.5, -1.0, -2.8], [0.0, -2.5, -1.0]  # of the lamps W, X, Y; 0 is out of reach
+    assert fewest_lamps(csr_array(np.array([w, x, y])), 0.05).tolist() == [1, 1, 1]
+
+
 @settings(max_examples=30)
 @given(likelihoods())
 def test_with_even_odds_and_no_price_the_best_lamp_explains(likelihood: csr_array) -> None:
