@@ -4,8 +4,10 @@
 
 What is an honest input, set by set:
 
-- Sample city: texts of templates that the examples were not made from; its author knew that they exist. Synthetic.
-- Jakarta: citizens' own words, but every report is about a flood, so there is a recall and no F1.
+- Sample city: synthetic texts of 32 templates. No example is of a template, but their author had read them.
+- Jakarta: citizens' own words, but every report is filed as a flood, so there is a share found and no F1; many of
+  those told as drainage do speak of a drain. Bare addresses among the 16 told as road in the first run are why
+  there are examples of no category, so it is not blind to them; that run took 0.631 as floods, at 0.65.
 - San Francisco: no citizens' text. `Request.Details` is the third level of the menu (often a copy of `Request.Type`);
   `Status.Notes` is what staff wrote afterwards, so it is not there when a report comes in. The label is our category of
   `Request.Type`, then `Category`; neither is an input. The English examples were written by someone who had seen the
@@ -14,6 +16,7 @@ What is an honest input, set by set:
   text-to-category figure; what is printed is how far `tipo` strings that were never seen can be told.
 
 Held out means: whole type strings (`Request.Type`, `tipo`), and every row whose input text stands in the scored part.
+Texts weighed by their copies in the first run: San Francisco's details had 0.440 and Lisbon 0.565 (other folds).
 Intervals resample type strings (templates of the sample city). The threshold comes from the first section alone.
 """
 

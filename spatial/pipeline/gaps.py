@@ -204,6 +204,7 @@ _RULES: tuple[Rule, ...] = (
             "lighting_gi_*",
             "lighting_score",
             "lighting_class",
+            "category_basis",
         ),
         lambda k: not k.reports,
         _NO_REPORTS,

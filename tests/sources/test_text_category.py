@@ -95,6 +95,13 @@ def test_texts_of_the_same_tokens_have_the_same_answer(text: str, number: int, c
     assert one(model, other) == one(model, text)
 
 
+def test_which_number_it_is_makes_no_difference() -> None:
+    """The examples say "60 cm" and "500 meter": other numbers are the same text."""
+    model = text_categories(TextCategoryParameters())
+    assert one(model, "kira2 60 cm") == one(model, "kira9 1234 cm")
+    assert one(model, "sepanjang 500 meter") == one(model, "sepanjang 7 meter")
+
+
 def test_the_order_of_examples_and_of_texts_makes_no_difference() -> None:
     some = SHIPPED.iloc[::6]
     model, shuffled = train(some, 0.6), train(some.sample(frac=1, random_state=3), 0.6)
