@@ -14,13 +14,17 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 
+def flat(value: object) -> list[float]:
+    return [v for part in value for v in flat(part)] if isinstance(value, tuple) else [value]
+
+
 def test_every_setting_is_documented_with_its_default(tmp_path: Path) -> None:
     (tmp_path / "city.toml").write_text('[city]\nname = "K"\n[area]\nbbox = [117.0, -4.0, 118.0, -3.0]\n')
     text = (DOCS / "city-toml.md").read_text("utf-8")
     for table, values in parameters(load_settings(tmp_path)).items():
         row = next(line for line in text.splitlines() if line.startswith(f"| `[{table}]`"))
         for name, value in values.items():
-            shown = ", ".join(f"{v:g}" for v in value) if isinstance(value, tuple) else value
+            shown = ", ".join(f"{v:g}" for v in flat(value)) if isinstance(value, tuple) else value
             shown = f"{shown:g}" if isinstance(shown, float) else str(shown)
             assert f"`{name}`" in row, (table, name)
             assert shown in row or str(value) in row or "1e-6" in row, (table, name, shown)

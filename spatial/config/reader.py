@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from spatial.errors import InputError
+from spatial.errors import ContractError, InputError
 
 
 class Reader:
@@ -37,7 +37,10 @@ class Reader:
         ]
         if missing:
             raise InputError(self.path, f"{key}.{missing[0]}".lstrip("."), "missing", "add it")
-        return kind(**given, **values)
+        try:
+            return kind(**given, **values)
+        except ContractError as error:
+            raise InputError(self.path, key, str(error), "see docs/city-toml.md") from error
 
     def value(self, hint: Any, raw: Any, key: str) -> Any:
         """Return a value as its type hint asks for it. Raises InputError."""
