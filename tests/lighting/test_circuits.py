@@ -216,6 +216,18 @@ def test_a_further_report_inside_the_run_does_not_lower_the_odds(n: int, data: s
     assert after.circuit_probability >= before.circuit_probability - 1e-9
 
 
+def test_the_inferred_id_and_members_do_not_depend_on_order() -> None:
+    """A ring of lamps, all as far apart: which link the tree leaves out is decided by the ids."""
+    near = csr_array(np.roll(np.eye(14) * 30.0, 1, axis=1))
+    days = {lamp: 10.0 - 0.2 * lamp for lamp in range(3, 12)}
+    zone = replace(street(14, list(days), days), distance_m=csr_array(near + near.T))
+    order = np.random.default_rng(1).permutation(14)
+    straight, shuffled = cause_of_zone(zone, CITY, DEFAULT), cause_of_zone(zone.ordered(order), CITY, DEFAULT)
+    assert straight.panel_id == shuffled.panel_id == "inferred:L003"
+    assert shuffled.log_odds == pytest.approx(straight.log_odds, abs=1e-9)
+    assert sorted(order[shuffled.members]) == straight.members.tolist() == list(range(3, 12))
+
+
 def test_solar_lamps_are_independent_whatever_is_reported() -> None:
     zone = replace(street(10, list(range(10)), dict.fromkeys(range(10), 12.0)), wired=np.zeros(10, dtype=bool))
     cause = cause_of_zone(zone, CITY, DEFAULT)
