@@ -18,6 +18,8 @@ from spatial.config import load_settings
 from spatial.contracts import CATEGORIES
 from spatial.errors import InputError
 from spatial.hexgrid.grid import cells_of_points
+from spatial.quality import check
+from spatial.registry import LAYERS
 from spatial.store.geopackage import read_layer
 from spatial.store.live import LiveTables
 from spatial.store.versions import Version
@@ -243,6 +245,10 @@ def test_the_version_says_what_is_withheld_and_nothing_that_is_private(history) 
     assert (file["sha256"], file["rows_in"]) == (None, None)
     private = json.loads((city / "var" / "private.json").read_text("utf-8"))
     assert private["withheld"] + n == private["reports"]["in_cells_and_counted"]
+    for known in LAYERS:
+        table = layer(versions[1], known.name)
+        nulls = {name for name in known.names if table[name].isna().any()}
+        assert nulls <= set(manifest["layers"][known.name]["null_because"]), known.name
     rows = layer(versions[1], "reports")
     assert rows["description"].isna().all()
     assert not set(rows["report_id"]) & {f"reports:{row['id']}" for row in FIRST + SECOND}
@@ -289,6 +295,16 @@ def test_a_city_that_releases_nothing_runs(tmp_path: Path) -> None:
     cells = layer(version, "hexagons")
     assert cells["reports_total"].isna().all()
     assert "no reports are released" in version.manifest["layers"]["hexagons"]["null_because"]["exposure"]["en"]
+
+
+def test_check_looks_at_every_report_and_rehearses_what_is_released(history) -> None:
+    city, versions, _ = history
+    found = check(city).quality
+    assert found.reports is not None
+    assert found.reports.counted > len(layer(versions[1], "reports"))
+    assert "withheld_small_counts" in {row.code for row in found.left_out}
+    results = dict(found.results)
+    assert results["reports"] % M == 0 < results["reports"]
 
 
 def test_other_terms_are_refused_once_reports_were_released(history, tmp_path: Path) -> None:

@@ -93,13 +93,17 @@ def reach(one: tuple, other: tuple) -> bool:
 
 
 def test_distinct_by_hand() -> None:
-    """The second tells of the first's incident, the third of the second's alone; a released one tells for all."""
+    """The second tells of the first's incident, the third of the second's alone; a released one tells for all.
+
+    `g` is near the first too, but in another anchor cell, whose batches must not hang on what waits in this one.
+    """
     rows = [("a", "x", "flood", "2025-01-01", 0, 0), ("b", "x", "flood", "2025-01-02", 15, 0),
             ("c", "x", "flood", "2025-01-03", 30, 0), ("d", "x", "waste", "2025-01-01", 0, 0),
-            ("e", "x", "flood", "2025-01-16", 0, 0), ("f", "x", "flood", None, 0, 0)]  # fmt: skip
+            ("e", "x", "flood", "2025-01-16", 0, 0), ("f", "x", "flood", None, 0, 0),
+            ("g", "y", "flood", "2025-01-02", 5, 0)]  # fmt: skip
     table = candidates([row[:4] for row in rows]).assign(x=[float(row[4]) for row in rows], y=0.0)
     none = table[:0]
-    assert distinct(table, none, 20.0, 14.0)["report_id"].tolist() == ["a", "d", "c", "e", "f"]
+    assert distinct(table, none, 20.0, 14.0)["report_id"].tolist() == ["a", "d", "g", "c", "e", "f"]
     assert distinct(table[1:], table[:1], 20.0, 14.0)["report_id"].tolist() == ["d", "c", "e", "f"]
     assert distinct(none, table, 20.0, 14.0).empty
 
