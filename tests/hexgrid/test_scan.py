@@ -107,7 +107,7 @@ def test_the_maxima_of_replicates_are_those_of_brute_force() -> None:
     maps[0, 7] = 40
     expected *= 40 / expected.sum()
     null = csr_array(maps.astype(np.int32)).tocsc()
-    highest = highest_ratios(centres, expected, 0.3 * 40 * SAME, null.indptr, null.indices, null.data, 40.0, 30)
+    highest = highest_ratios(centres, expected, 0.3 * 40 * SAME, np.inf, null.indptr, null.indices, null.data, 40.0, 30)
     assert highest == pytest.approx([brute_force(row, expected, centres, 0.3) for row in maps], abs=1e-9)
 
 
