@@ -37,26 +37,29 @@ def circles_around(
     Locations at one distance enter together. Circles end where more than `limit` would be expected inside or a location
     would be farther than `reach`. Bins of distance leave out the far ones before the sort.
     """
-    n = len(points)
-    distance, of_bin = np.empty(n), np.empty(n, dtype=np.int64)
-    for j in range(n):
-        distance[j] = np.hypot(points[j, 0] - points[centre, 0], points[j, 1] - points[centre, 1])
+    reached, distance, found = np.empty(len(points), dtype=np.int64), np.empty(len(points)), 0
+    for j in range(len(points)):
+        if abs(points[j, 0] - points[centre, 0]) <= reach * SAME:
+            metres = np.hypot(points[j, 0] - points[centre, 0], points[j, 1] - points[centre, 1])
+            if metres <= reach * SAME:
+                reached[found], distance[found] = j, metres
+                found += 1
+    reached, distance = reached[:found], distance[:found]
     scale = _BINS / max(distance.max(), 1e-300)
-    within = np.zeros(_BINS + 1)
-    for j in range(n):
-        of_bin[j] = int(distance[j] * scale)
-        within[of_bin[j]] += expected[j]
-    last = int(np.searchsorted(np.cumsum(within), limit, side="right"))
-    last = int(min(last, reach * SAME * scale))
-    near = np.flatnonzero(of_bin <= last)
-    near = near[np.argsort(distance[near], kind="mergesort")]
+    within, of_bin = np.zeros(_BINS + 1), np.empty(found, dtype=np.int64)
+    for k in range(found):
+        of_bin[k] = int(distance[k] * scale)
+        within[of_bin[k]] += expected[reached[k]]
+    chosen = np.flatnonzero(of_bin <= np.searchsorted(np.cumsum(within), limit, side="right"))
+    chosen = chosen[np.argsort(distance[chosen], kind="mergesort")]
+    near, distance = reached[chosen], distance[chosen]
     sizes, inside = np.empty(len(near), dtype=np.int64), np.empty(len(near))
     circles, so_far = 0, 0.0
     for k in range(len(near)):
         so_far += expected[near[k]]
-        if so_far > limit or distance[near[k]] > reach * SAME:
+        if so_far > limit:
             break
-        if k + 1 < len(near) and distance[near[k + 1]] <= distance[near[k]] * SAME:
+        if k + 1 < len(near) and distance[k + 1] <= distance[k] * SAME:
             continue
         sizes[circles], inside[circles] = k + 1, so_far
         circles += 1
