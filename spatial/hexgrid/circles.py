@@ -1,7 +1,7 @@
 """Kernels of the circular scan: the circles around each location and the best of them. Plain arrays, nothing checked.
 
 `points` are (n, 2) in a plane, `expected` (n,) above 0 and sums to `total`, the number of cases; a circle holds at
-most `limit` expected cases, less than `total`.
+most `limit` expected cases, less than `total`, and reaches at most `reach` from its centre.
 """
 
 from __future__ import annotations
@@ -30,32 +30,36 @@ def poisson_ratio(cases: float, expected: float, total: float) -> float:  # prag
 
 @numba.njit(cache=True)
 def circles_around(
-    centre: int, points: Array, expected: Array, limit: float
+    centre: int, points: Array, expected: Array, limit: float, reach: float
 ) -> tuple[Ints, Ints, Array]:  # pragma: no cover
     """Return locations by distance from a centre, how many each circle holds, and the cases expected in it.
 
-    Locations at one distance enter together. Circles end where more than `limit` would be expected inside. Bins of
-    distance leave out the far ones before the sort.
+    Locations at one distance enter together. Circles end where more than `limit` would be expected inside or a location
+    would be farther than `reach`. Bins of distance leave out the far ones before the sort.
     """
-    n = len(points)
-    distance, of_bin = np.empty(n), np.empty(n, dtype=np.int64)
-    for j in range(n):
-        distance[j] = np.hypot(points[j, 0] - points[centre, 0], points[j, 1] - points[centre, 1])
+    reached, distance, found = np.empty(len(points), dtype=np.int64), np.empty(len(points)), 0
+    for j in range(len(points)):
+        if abs(points[j, 0] - points[centre, 0]) <= reach * SAME:
+            metres = np.hypot(points[j, 0] - points[centre, 0], points[j, 1] - points[centre, 1])
+            if metres <= reach * SAME:
+                reached[found], distance[found] = j, metres
+                found += 1
+    reached, distance = reached[:found], distance[:found]
     scale = _BINS / max(distance.max(), 1e-300)
-    within = np.zeros(_BINS + 1)
-    for j in range(n):
-        of_bin[j] = int(distance[j] * scale)
-        within[of_bin[j]] += expected[j]
-    last = int(np.searchsorted(np.cumsum(within), limit, side="right"))
-    near = np.flatnonzero(of_bin <= last)
-    near = near[np.argsort(distance[near], kind="mergesort")]
+    within, of_bin = np.zeros(_BINS + 1), np.empty(found, dtype=np.int64)
+    for k in range(found):
+        of_bin[k] = int(distance[k] * scale)
+        within[of_bin[k]] += expected[reached[k]]
+    chosen = np.flatnonzero(of_bin <= np.searchsorted(np.cumsum(within), limit, side="right"))
+    chosen = chosen[np.argsort(distance[chosen], kind="mergesort")]
+    near, distance = reached[chosen], distance[chosen]
     sizes, inside = np.empty(len(near), dtype=np.int64), np.empty(len(near))
     circles, so_far = 0, 0.0
     for k in range(len(near)):
         so_far += expected[near[k]]
         if so_far > limit:
             break
-        if k + 1 < len(near) and distance[near[k + 1]] <= distance[near[k]] * SAME:
+        if k + 1 < len(near) and distance[k + 1] <= distance[k] * SAME:
             continue
         sizes[circles], inside[circles] = k + 1, so_far
         circles += 1
@@ -64,8 +68,8 @@ def circles_around(
 
 @numba.njit(cache=True)
 def highest_ratios(
-    points: Array, expected: Array, limit: float, first: NDArray[Any], replicate: NDArray[Any], count: NDArray[Any],
-    total: float, replicates: int,
+    points: Array, expected: Array, limit: float, reach: float, first: NDArray[Any], replicate: NDArray[Any],
+    count: NDArray[Any], total: float, replicates: int,
 ) -> Array:  # pragma: no cover  # fmt: skip
     """Return the largest ratio of each replicate over all circles.
 
@@ -75,7 +79,7 @@ def highest_ratios(
     """
     highest = np.zeros(replicates)
     for centre in range(len(points)):
-        near, sizes, inside = circles_around(centre, points, expected, limit)
+        near, sizes, inside = circles_around(centre, points, expected, limit, reach)
         cases = np.zeros(replicates)
         k = 0
         for circle in range(len(sizes)):
@@ -94,7 +98,7 @@ def highest_ratios(
 
 @numba.njit(cache=True)
 def best_of_centres(
-    points: Array, expected: Array, limit: float, cases: Ints, zone: Ints, total: float
+    points: Array, expected: Array, limit: float, reach: float, cases: Ints, zone: Ints, total: float
 ) -> tuple[Array, Ints]:  # pragma: no cover
     """Return each centre's largest ratio, and how many locations that circle holds.
 
@@ -104,7 +108,7 @@ def best_of_centres(
     for centre in range(len(points)):
         if zone[centre] < 0:
             continue
-        near, sizes, inside = circles_around(centre, points, expected, limit)
+        near, sizes, inside = circles_around(centre, points, expected, limit, reach)
         k, found, own = 0, 0, 0
         for circle in range(len(sizes)):
             while k < sizes[circle]:

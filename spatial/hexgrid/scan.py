@@ -68,10 +68,18 @@ class Cluster:
     p_monte_carlo: float
 
 
-def _null_maxima(points: Array, expected: Array, cases: Ints, parameters: ScanParameters, seed: int) -> Array:
+def _null_maxima(
+    points: Array,
+    expected: Array,
+    cases: Ints,
+    strata: list[Ints],
+    limit: float,
+    reach: float,
+    parameters: ScanParameters,
+    seed: int,
+) -> Array:
     """Return the largest ratio over all circles of each replicate; (replicates,)."""
     rng, total = np.random.default_rng(seed), int(cases.sum())
-    strata = _strata(expected, parameters.stratum_cells)
     block = max(_BLOCK // len(cases), 1)
     maps = []
     for done in range(0, parameters.replicates, block):
@@ -82,17 +90,20 @@ def _null_maxima(points: Array, expected: Array, cases: Ints, parameters: ScanPa
             drawn = _permuted(rng, cases, strata, count)
         maps.append(csr_array(drawn.astype(np.int32)))
     null: csc_array = vstack(maps).tocsc()
-    limit = parameters.max_population_share * total * SAME
     return np.asarray(
         highest_ratios(
-            points, expected, limit, null.indptr, null.indices, null.data, float(total), parameters.replicates
+            points, expected, limit, reach, null.indptr, null.indices, null.data, float(total), parameters.replicates
         )
     )
 
 
-def _strata(expected: Array, size: int) -> list[Ints]:
-    """Return groups of about `size` locations of about equal expectation; equals are never parted."""
-    label = np.searchsorted(np.sort(expected)[size::size], expected * SAME, side="right")
+def strata_of(expected: Array, size: int) -> list[Ints]:
+    """Return the positions of groups of about `size` locations of about equal expectation; equals are never parted."""
+    return groups(np.searchsorted(np.sort(expected)[size::size], expected * SAME, side="right"))
+
+
+def groups(label: Ints) -> list[Ints]:
+    """Return the positions of each label, by rising label."""
     order = np.argsort(label, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
 
@@ -160,14 +171,15 @@ def scan(cases: Ints, expected: Array, centres: Array, parameters: ScanParameter
     total = float(counts.sum())
     share = expected[known] * (total / expected[known].sum())
     limit = parameters.max_population_share * total * SAME
-    best, size = best_of_centres(points, share, limit, counts, np.zeros(len(known), dtype=np.int64), total)
-    maxima = _null_maxima(points, share, counts, parameters, seed)
+    best, size = best_of_centres(points, share, limit, np.inf, counts, np.zeros(len(known), dtype=np.int64), total)
+    strata = strata_of(share, parameters.stratum_cells)
+    maxima = _null_maxima(points, share, counts, strata, limit, np.inf, parameters, seed)
     found: list[Cluster] = []
     taken = np.zeros(len(known), dtype=bool)
     for centre in np.argsort(-best, kind="stable"):
         if best[centre] <= 0:
             break
-        members = circles_around(int(centre), points, share, limit)[0][: size[centre]]
+        members = circles_around(int(centre), points, share, limit, np.inf)[0][: size[centre]]
         if not taken[members].any():
             taken[members] = True
             cluster = _cluster(int(centre), members, counts, share, points, float(best[centre]), maxima)
@@ -194,7 +206,14 @@ def _cluster(
 
 
 def zone_p_values(
-    cases: Ints, expected: Array, centres_m: Array, zone_of_cell: Ints, parameters: ScanParameters, seed: int
+    cases: Ints,
+    expected: Array,
+    centres_m: Array,
+    zone_of_cell: Ints,
+    parameters: ScanParameters,
+    seed: int,
+    stratum: Ints | None = None,
+    max_radius_m: float = np.inf,
 ) -> Array:
     """Return the p-value of each zone: is there an excess of cases in circles that are about this zone?
 
@@ -202,6 +221,9 @@ def zone_p_values(
     ----------
     cases : (n,) int64 distinct incidents. expected : (n,) float64, any scale. centres_m : (n, 2) float64, metres.
     zone_of_cell : (n,) int64, -1 for none. seed : of the replicates.
+    stratum : (n,) int64, at least 0: cells of one number change places under the permutation null, instead of those of
+        about equal expectation. It may depend on the cases only through their sums by stratum.
+    max_radius_m : no circle is larger.
 
     Returns
     -------
@@ -226,7 +248,11 @@ def zone_p_values(
     be told from repetition. Cells where nothing is expected are left out.
     """
     _check(cases, expected, centres_m, parameters)
-    _check_array("zone_of_cell", zone_of_cell, np.int64, cases.shape)
+    check_array("zone_of_cell", zone_of_cell, np.int64, cases.shape)
+    if stratum is not None:
+        check_array("stratum", stratum, np.int64, cases.shape)
+    if not max_radius_m > 0:
+        raise ContractError(f"max_radius_m is {max_radius_m}, expected above 0")
     p = np.ones(int(zone_of_cell.max(initial=-1)) + 1)
     known = expected > 0
     cases, points, zones = cases[known], np.ascontiguousarray(centres_m[known]), zone_of_cell[known]
@@ -235,23 +261,25 @@ def zone_p_values(
         return p
     share = expected[known] * (total / expected[known].sum())
     limit = parameters.max_population_share * total * SAME
-    best = best_of_centres(points, share, limit, cases, zones, total)[0]
+    best = best_of_centres(points, share, limit, max_radius_m, cases, zones, total)[0]
     ratio = np.zeros(len(p))
     np.maximum.at(ratio, zones[zones >= 0], best[zones >= 0])
-    maxima = _null_maxima(points, share, cases, parameters, seed)
+    strata = strata_of(share, parameters.stratum_cells) if stratum is None else groups(stratum[known])
+    maxima = _null_maxima(points, share, cases, strata, limit, max_radius_m, parameters, seed)
     return np.where(ratio > 0, np.maximum(gumbel_p(ratio, maxima), monte_carlo_p(ratio, maxima)), 1.0)
 
 
-def _check_array(name: str, values: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+def check_array(name: str, values: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    """Raise ContractError, naming the array, unless it has the dtype and the shape."""
     if values.dtype != dtype or values.shape != shape:
         raise ContractError(f"{name} is {values.dtype} of {values.shape}, expected {np.dtype(dtype)} of {shape}")
 
 
 def _check(cases: Ints, expected: Array, centres: Array, parameters: ScanParameters) -> None:
     n = len(cases)
-    _check_array("cases", cases, np.int64, (n,))
-    _check_array("expected", expected, np.float64, (n,))
-    _check_array("centres", centres, np.float64, (n, 2))
+    check_array("cases", cases, np.int64, (n,))
+    check_array("expected", expected, np.float64, (n,))
+    check_array("centres", centres, np.float64, (n, 2))
     if (cases < 0).any():
         raise ContractError("cases holds negative counts")
     if not (np.isfinite(expected).all() and (expected >= 0).all() and expected.sum() > 0):

@@ -67,12 +67,12 @@ def test_by_hand_what_lies_at_one_distance_enters_together() -> None:
     assert alone[0].log_likelihood_ratio == pytest.approx(4 * log(4) + 6 * log(6 / 9))
 
 
-def brute_force(cases: Cells, expected: Cells, centres: Cells, share: float) -> float:
+def brute_force(cases: Cells, expected: Cells, centres: Cells, share: float, reach: float = np.inf) -> float:
     """Return the largest ratio over all circles, from Kulldorff's formula and every pair's distance."""
     total, distance = cases.sum(), cdist(centres, centres)
     expected, best = expected * cases.sum() / expected.sum(), 0.0
     for row in distance:
-        for radius in row:
+        for radius in row[row <= reach * SAME]:
             inside = row <= radius * SAME
             c, e = cases[inside].sum(), expected[inside].sum()
             if c > e and e <= share * total * SAME:
@@ -99,7 +99,8 @@ def test_the_best_circle_is_that_of_brute_force(rows: list[tuple[int, int, int, 
         assert cluster.expected <= share * cases.sum() * SAME
 
 
-def test_the_maxima_of_replicates_are_those_of_brute_force() -> None:
+@pytest.mark.parametrize("reach", [np.inf, 800.0, 350.0])
+def test_the_maxima_of_replicates_are_those_of_brute_force(reach: float) -> None:
     rng = np.random.default_rng(3)
     centres, expected = honeycomb(5), rng.gamma(0.7, 1.0, 25) + 0.02
     maps = rng.multinomial(40, expected / expected.sum(), size=30)
@@ -107,8 +108,8 @@ def test_the_maxima_of_replicates_are_those_of_brute_force() -> None:
     maps[0, 7] = 40
     expected *= 40 / expected.sum()
     null = csr_array(maps.astype(np.int32)).tocsc()
-    highest = highest_ratios(centres, expected, 0.3 * 40 * SAME, null.indptr, null.indices, null.data, 40.0, 30)
-    assert highest == pytest.approx([brute_force(row, expected, centres, 0.3) for row in maps], abs=1e-9)
+    highest = highest_ratios(centres, expected, 0.3 * 40 * SAME, reach, null.indptr, null.indices, null.data, 40.0, 30)
+    assert highest == pytest.approx([brute_force(row, expected, centres, 0.3, reach) for row in maps], abs=1e-9)
 
 
 def test_p_values_of_known_distributions() -> None:
@@ -215,6 +216,16 @@ def test_a_burst_in_one_cell_is_no_cluster() -> None:
     assert zone_p_values(cases, np.ones(400), honeycomb(20), np.zeros(400, np.int64), poisson, 1)[0] == 1 / 200
 
 
+def test_strata_of_the_caller_change_places_within_only(planted) -> None:
+    """A stratum of every cell has nothing to permute: every replicate is what was seen."""
+    cases, expected, centres, hot = planted
+    zones = np.where(hot, 0, -1)
+    alone, together = np.arange(400), np.zeros(400, np.int64)
+    assert zone_p_values(cases, expected, centres, zones, QUICK, 1, alone) == 1.0
+    assert zone_p_values(cases, expected, centres, zones, QUICK, 1, np.where(hot, 1, 0), 2000.0) > 0.5
+    assert zone_p_values(cases, expected, centres, zones, QUICK, 1, together, 2000.0) <= 0.05
+
+
 def test_cells_where_nothing_is_expected_are_left_out() -> None:
     rng = np.random.default_rng(6)
     cases, expected, zones = rng.poisson(1.0, 100), rng.gamma(2.0, 1.0, 100), np.zeros(100, np.int64)
@@ -240,6 +251,8 @@ def test_cells_where_nothing_is_expected_are_left_out() -> None:
         ({"centres_m": np.ones((3, 3))}, "centres is"),
         ({"centres_m": np.full((3, 2), np.inf)}, "centres must be finite"),
         ({"zone_of_cell": np.zeros(2, np.int64)}, "zone_of_cell is"),
+        ({"stratum": np.zeros(2, np.int64)}, "stratum is"),
+        ({"max_radius_m": 0.0}, "max_radius_m is 0.0"),
         ({"parameters": ScanParameters(0.6)}, "max_population_share is 0.6"),
         ({"parameters": ScanParameters(replicates=1)}, "at least 2"),
         ({"parameters": ScanParameters(null="normal")}, "'normal'"),
