@@ -24,6 +24,7 @@ from spatial.hexgrid.scan import ScanParameters
 from spatial.lighting.circuit_model import CircuitParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.lighting.rates import RateParameters
+from spatial.lighting.significance import SignificanceParameters
 from spatial.sources.areas import AdminSource
 from spatial.sources.cleaning import CleaningParameters
 from spatial.sources.context import ContextSource
@@ -113,6 +114,7 @@ class Settings:
     lighting: OutageParameters = field(default_factory=OutageParameters)
     circuits: CircuitParameters = field(default_factory=CircuitParameters)
     lamp_rates: RateParameters = field(default_factory=RateParameters)
+    lighting_significance: SignificanceParameters = field(default_factory=SignificanceParameters)
 
     @property
     def var(self) -> Path:
@@ -130,6 +132,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     names = (
         "cleaning", "privacy", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
         "calibration", "flood_zones", "hot_spots", "emerging", "scan", "scenario", "lighting", "circuits", "lamp_rates",
+        "lighting_significance",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     words = {name: getattr(settings.text_category, name) for name in ("min_confidence", "shipped_examples")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -73,6 +73,8 @@ class OutageInputs:
     roads : `road_id, highway, name, lit` and lines clipped to the area, in the order of their ids, or None.
     cells : (n,) array of the city's cell polygons.
     time_zone : of the dates in explanations, IANA.
+    others_m : (k, 2) metres, places of the distinct incidents of other categories.
+    districts : (d,) array of polygons in which people may report more or less than elsewhere (kelurahan); none known.
     """
 
     incidents: pd.DataFrame
@@ -80,6 +82,8 @@ class OutageInputs:
     roads: gpd.GeoDataFrame | None
     cells: NDArray[Any]
     time_zone: str = "UTC"
+    others_m: Array = field(default_factory=lambda: np.empty((0, 2)))
+    districts: NDArray[Any] = field(default_factory=lambda: np.empty(0, dtype=object))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +19,7 @@ from spatial.lighting.dark_roads import DarkRoads, dark_roads, outline
 from spatial.lighting.faults import faults_table
 from spatial.lighting.outages import OutageInputs, OutageParameters, Outages, find_outages
 from spatial.lighting.rates import RateParameters
+from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values
 from spatial.zones import (
     Identity,
     Part,
@@ -31,6 +32,7 @@ from spatial.zones import (
     sentence,
 )
 
+Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MAJOR = ("motorway", "trunk", "primary", "secondary", "tertiary")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des")
@@ -44,6 +46,16 @@ _LABELS = {
     "age": ("lama padam", "how long they have been dark"),
     "major_road": ("jalan utama", "major road"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LightingMethods:
+    """The parameters of all steps from open reports to zones; each is documented beside its method."""
+
+    outages: OutageParameters = field(default_factory=OutageParameters)
+    circuits: CircuitParameters = field(default_factory=CircuitParameters)
+    rates: RateParameters = field(default_factory=RateParameters)
+    significance: SignificanceParameters = field(default_factory=SignificanceParameters)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,20 +81,20 @@ def lighting_zones(
     previous: pd.DataFrame,
     version: str,
     as_of: pd.Timestamp | None,
-    parameters: OutageParameters,
-    circuits: CircuitParameters,
-    rates: RateParameters,
+    methods: LightingMethods,
+    seed: int = 0,
 ) -> LightingZones:
     """Return the zones, why each is dark, and the faults that crews are sent to.
 
     Dark lamps are clustered by DBSCAN along the network within `eps_spacings` lamp spacings; a zone's outline follows
     the shortest ways that join its lamps, and half a spacing at each end.
     """
+    parameters = methods.outages
     found = find_outages(inputs, parameters)
     roads = dark_roads(found.lamps, found.network, found.distances, found.labels)
     groups = [np.flatnonzero(found.labels == label) for label in range(found.labels.max(initial=-1) + 1)]
     incidents = inputs.incidents.reset_index(drop=True)
-    causes = _causes(inputs, found, incidents, as_of, circuits, rates)
+    causes = _causes(inputs, found, incidents, as_of, methods)
     identities = identify("lighting", [frozenset(found.lamps.ids[g]) for g in groups], previous, version)
     rows = [
         _row(_Zone(inputs, found, roads, number, group, parameters), causes[number], identity, version, as_of)
@@ -92,6 +104,7 @@ def lighting_zones(
     table = gpd.GeoDataFrame(
         pd.DataFrame(rows, columns=[*names, "geometry", "road_length_major_m", "work"]), geometry="geometry"
     )
+    table["p_value"] = _p_values(inputs, found, methods.significance, seed)
     table["priority_rank"] = priority_rank(
         table["score"], table["road_length_m"], table["road_length_major_m"], table["n_incidents"], table["work"]
     )
@@ -111,15 +124,37 @@ def _causes(
     found: Outages,
     incidents: pd.DataFrame,
     as_of: pd.Timestamp | None,
-    circuits: CircuitParameters,
-    rates: RateParameters,
+    methods: LightingMethods,
 ) -> list[ZoneCause]:
     days = np.full(len(incidents), np.nan)
     if as_of is not None:
         days = (as_of - incidents["requested_datetime"]).dt.total_seconds().to_numpy(float) / 86_400.0
     told = days[found.snapped.index.to_numpy(np.int64)]
     city = gather(found.lamps, found.snapped, told, found.known, inputs.lamps, found.network, inputs.roads)
-    return causes_of(city, found.labels, incidents["n_reports"].to_numpy(np.int64), rates, circuits)
+    n_reports = incidents["n_reports"].to_numpy(np.int64)
+    return causes_of(city, found.labels, n_reports, methods.rates, methods.circuits)
+
+
+def _p_values(inputs: OutageInputs, found: Outages, parameters: SignificanceParameters, seed: int) -> Array:
+    """Return how often chance alone makes as much of each zone: among all lamps, or among the distinct incidents of all
+    categories where no lamp is known.
+    """
+    dark, zone = np.ones(len(found.lamps), dtype=np.int64), found.labels
+    points = found.lamps.points_m
+    if len(found.known):
+        at = pd.Index(found.lamps.ids).get_indexer(pd.Index(found.known.ids))
+        dark, zone = (at >= 0).astype(np.int64), np.where(at >= 0, np.append(zone, -1)[at], -1)
+        points = found.known.points_m
+    else:
+        others = len(inputs.others_m)
+        dark = np.concatenate([dark, np.zeros(others, dtype=np.int64)])
+        zone = np.concatenate([zone, np.full(others, -1, dtype=np.int64)])
+        points = np.concatenate([points, inputs.others_m])
+    district = np.zeros(len(points), dtype=np.int64)
+    point, area = shapely.STRtree(inputs.districts).query(np.asarray(shapely.points(points), object), "intersects")
+    district[point] = area + 1
+    found_p = lighting_zone_p_values(dark, np.ones(len(points)), points, zone, district, parameters, seed)
+    return np.append(found_p, np.full(found.labels.max(initial=-1) + 1 - len(found_p), np.nan))
 
 
 class _Zone:

@@ -27,7 +27,7 @@ from spatial.contracts import (
 from spatial.flood.evidence import Evidence
 from spatial.hexgrid.grid import disk_matrix
 from spatial.lighting.outages import OutageInputs
-from spatial.lighting.zones import LightingZones, lighting_zones
+from spatial.lighting.zones import LightingMethods, LightingZones, lighting_zones
 from spatial.pipeline.cells import (
     add_hot_spots,
     add_lighting_score,
@@ -145,10 +145,18 @@ def _lighting(
 ) -> LightingZones:
     incidents = placed.incidents
     dark = incidents[(incidents["category"] == "street_light") & incidents["is_open"]].reset_index(drop=True)
-    outage_inputs = OutageInputs(dark, plane.lamps, plane.roads, inputs.grid.polygons, settings.city.time_zone)
-    found = lighting_zones(
-        outage_inputs, previous, version, placed.as_of, settings.lighting, settings.circuits, settings.lamp_rates
+    districts = inputs.admin.get("kelurahan", inputs.admin.get("kecamatan"))
+    outage_inputs = OutageInputs(
+        dark,
+        plane.lamps,
+        plane.roads,
+        inputs.grid.polygons,
+        settings.city.time_zone,
+        incidents.loc[incidents["category"] != "street_light", ["x", "y"]].to_numpy(float),
+        np.empty(0, dtype=object) if districts is None else districts.to_crs(inputs.grid.crs).geometry.to_numpy(),
     )
+    methods = LightingMethods(settings.lighting, settings.circuits, settings.lamp_rates, settings.lighting_significance)
+    found = lighting_zones(outage_inputs, previous, version, placed.as_of, methods, settings.city.seed)
     return enough_lamps(found, settings.privacy.min_count) if settings.privacy.min_count else found
 
 

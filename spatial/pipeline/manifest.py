@@ -22,8 +22,9 @@ from spatial.contracts import DEPRESSIONS, FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES
 from spatial.hexgrid.join import CityGrid
 from spatial.pipeline.analysis import Result
 from spatial.pipeline.cells import recent_floods
-from spatial.pipeline.gaps import Known, left_out, null_reasons, text
+from spatial.pipeline.gaps import Known, null_reasons, text
 from spatial.pipeline.inputs import Inputs, finest_resolution
+from spatial.pipeline.lacks import left_out
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.release import public_inputs
 from spatial.pipeline.reports import Placed

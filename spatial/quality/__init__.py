@@ -17,8 +17,9 @@ from spatial.config import Settings, load_settings
 from spatial.contracts import Progress, Raster, Silent
 from spatial.errors import InputError
 from spatial.pipeline.compute import Work, compute, delivered, no_members
-from spatial.pipeline.gaps import Known, left_out, null_reasons, reason
+from spatial.pipeline.gaps import Known, null_reasons, reason
 from spatial.pipeline.inputs import Inputs, read_inputs, read_text_categories
+from spatial.pipeline.lacks import left_out
 from spatial.pipeline.release import release
 from spatial.pipeline.reports import Placed
 from spatial.quality.ground_checks import check_elevation, check_roads

@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from spatial.hexgrid.join import city_grid
-from spatial.lighting.circuit_model import CircuitParameters
-from spatial.lighting.outages import OutageInputs, OutageParameters
-from spatial.lighting.rates import RateParameters
-from spatial.lighting.zones import LightingZones, lighting_zones
+from spatial.lighting.outages import OutageInputs
+from spatial.lighting.zones import LightingMethods, LightingZones, lighting_zones
 
 GRID = city_grid(shapely.box(117.50, -3.32, 117.51, -3.31), 9, CRS.from_epsg(32750))
 X0, Y0 = shapely.get_coordinates(shapely.centroid(GRID.area))[0] - [300.0, 0.0]
@@ -57,7 +55,7 @@ def road() -> gpd.GeoDataFrame:
 
 def run(incidents: pd.DataFrame, lamps: gpd.GeoDataFrame | None) -> LightingZones:
     inputs = OutageInputs(incidents, lamps, road(), GRID.polygons, "Asia/Makassar")
-    return lighting_zones(inputs, NONE, "v", AS_OF, OutageParameters(), CircuitParameters(), RateParameters())
+    return lighting_zones(inputs, NONE, "v", AS_OF, LightingMethods())
 
 
 PANELS = [None] * 5 + ["P1"] * 10 + [None] * 9

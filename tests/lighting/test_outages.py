@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from spatial.hexgrid.join import city_grid
-from spatial.lighting.circuit_model import CircuitParameters
 from spatial.lighting.outages import OutageInputs, OutageParameters, find_outages
-from spatial.lighting.rates import RateParameters
-from spatial.lighting.zones import lighting_zones
+from spatial.lighting.zones import LightingMethods, lighting_zones
 
 GRID = city_grid(shapely.box(117.50, -3.32, 117.51, -3.31), 9, CRS.from_epsg(32750))
 X0, Y0 = shapely.get_coordinates(shapely.centroid(GRID.area))[0]
@@ -29,7 +27,8 @@ PARAMETERS = OutageParameters()
 
 
 def zones_and_members(*given) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    found = lighting_zones(*given, CircuitParameters(), RateParameters())
+    *rest, parameters = given
+    found = lighting_zones(*rest, LightingMethods(parameters))
     return found.zones, found.members
 
 
