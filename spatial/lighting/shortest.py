@@ -1,7 +1,7 @@
 """Kernels of shortest ways between positions on the edges of a road network. Plain arrays, metres; no checks.
 
 They touch the nodes within the limit alone. scipy's dijkstra with a limit fills a row as long as the network for every
-position: 8000 times as long on 500k edges; networkx stops at the limit too and takes 21 times as long
+position: some 8000 times as long on 500k edges; networkx stops at the limit too and takes 14 to 21 times as long
 (benchmarks/network_clusters.py).
 """
 
