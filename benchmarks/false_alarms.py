@@ -7,7 +7,7 @@ Lighting. Cities of 3 by 3 km whose streets, some 120 m apart, carry a lamp ever
 4 % of the lamps are dark and told of by chance: evenly, by a propensity that differs from lamp to lamp (gamma of shape
 0.3) or between squares (lognormal, sigma 0.8, of 1 km or of 500 m). Each is told of once, or in bursts: half of them
 3.5 times on average, each report 8 m off in either axis; reports within 20 m merged as in a run, or not merged;
-snapped to the fewest lamps within 25 m, or to the nearest within 30 m. The scan knows nothing of the propensity, or the
+snapped to the fewest lamps, or to the nearest, within 30 m. The scan knows nothing of the propensity, or the
 district, or a background: two other reports a lamp that know the same propensity, as a mean over 250 m. Zones are
 DBSCAN clusters of dark lamps within three spacings, at least three. Printed: share of cities with any zone of p ≤ 0.05.
 
@@ -33,9 +33,10 @@ from scipy.stats import binom
 
 from spatial.hexgrid.clusters import connected_cells, dbscan
 from spatial.hexgrid.scan import ScanParameters, zone_p_values
-from spatial.lighting.lamps import snap, spacing_m
-from spatial.lighting.significance import SignificanceParameters, fewest_lamps, lighting_zone_p_values
-from spatial.sources.cleaning import CleaningParameters, duplicates
+from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values
+from spatial.lighting.snapping import fewest_lamps, snap
+from spatial.sources.cleaning import CleaningParameters
+from spatial.sources.duplicates import duplicates
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -129,7 +130,8 @@ def told_of(where: City, out: NDArray[np.bool_], kind: Kind, rng: np.random.Gene
         same = ["street_light"] * len(reports)
         first = duplicates(reports, same, np.zeros(len(reports)), [f"{i:06d}" for i in range(len(reports))], CLEANING)
         reports = reports[np.unique(first)]
-    met = snap(reports, where.lamps, 30.0) if kind.nearest else fewest_lamps(reports, where.lamps, 25.0)
+    found = snap(reports, np.zeros((len(reports), 2)), 7.0, where.lamps, np.zeros(len(where.lamps)), 30.0, 100.0)
+    met = found.lamp if kind.nearest else fewest_lamps(found.likelihood, 0.05)
     dark = np.zeros(len(where.lamps), dtype=np.int64)
     dark[met[met >= 0]] = 1
     return dark
@@ -139,7 +141,8 @@ def zones_of(where: City, dark: Ints) -> Ints:
     """Return the zone of each lamp, -1 for none: DBSCAN of the dark lamps, as `spatial.lighting.outages` draws it."""
     zone = np.full(len(dark), -1, dtype=np.int64)
     shining = np.flatnonzero(dark)
-    zone[shining] = dbscan(where.lamps[shining], 3.0 * spacing_m(where.lamps, 30.0), 3)
+    spacing = float(np.median(cKDTree(where.lamps).query(where.lamps, k=2)[0][:, 1]))
+    zone[shining] = dbscan(where.lamps[shining], 3.0 * spacing, 3)
     return zone
 
 

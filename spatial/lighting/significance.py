@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from spatial.errors import ContractError
 from spatial.hexgrid.scan import ScanParameters, check_array, groups, strata_of, zone_p_values
@@ -89,7 +87,7 @@ def lighting_zone_p_values(
     see benchmarks/false_alarms.py for how often such cities are called.
 
     Each dark lamp counts one, however often it is told of. Reports of one lamp that are snapped to its neighbours make
-    a cluster where there is none: snap by `fewest_lamps`.
+    a cluster where there is none: snap by `snapping.fewest_lamps`.
 
     It does not use the time of the outage, nor that circuits run along streets. Chance neighbours are judged at the
     city's scale: three dark lamps in a row are often p = 1 in a city with many dark lamps.
@@ -109,31 +107,6 @@ def lighting_zone_p_values(
         _strata(expected, block, parameters.stratum_lamps),
         parameters.max_radius_m,
     )
-
-
-def fewest_lamps(points_m: Array, lamps_m: Array, within_m: float) -> Ints:
-    """Return a lamp for each report, few lamps for all: (n,) int64, -1 where none is within `within_m`.
-
-    The lamp that lies within reach of most reports takes them all, then that of most of those that are left, and so on
-    (greedy set cover, Johnson 1974); equals by position, west first. So the reports about one dark lamp, some of which
-    lie nearer to a neighbour, make one lamp dark and not three. `within_m` should be some three times the error of a
-    report's coordinate. Where lamps stand closer than that, true neighbours may be taken for one: it errs to fewer.
-    """
-    lamp = np.full(len(points_m), -1, dtype=np.int64)
-    if len(points_m) == 0 or len(lamps_m) == 0:
-        return lamp
-    west_first = np.lexsort((lamps_m[:, 1], lamps_m[:, 0]))
-    reached = cKDTree(points_m).query_ball_point(lamps_m[west_first], within_m)
-    heap = [(-len(near), rank) for rank, near in enumerate(reached) if near]
-    heapq.heapify(heap)
-    while heap:
-        held, rank = heapq.heappop(heap)
-        left = [i for i in reached[rank] if lamp[i] < 0]
-        if left and len(left) < -held:
-            heapq.heappush(heap, (-len(left), rank))
-        else:
-            lamp[left] = west_first[rank]
-    return lamp
 
 
 def blocks(points_m: Array, cases: Ints, district: Ints, min_points: int, min_cases: int) -> Ints:

@@ -12,48 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
 from scipy.stats import binom
 
 from spatial.errors import ContractError
-from spatial.lighting.lamps import snap
-from spatial.lighting.significance import SignificanceParameters, blocks, fewest_lamps, lighting_zone_p_values
+from spatial.lighting.significance import SignificanceParameters, blocks, lighting_zone_p_values
 
 QUICK = SignificanceParameters(replicates=99)
 Cells = np.ndarray
-
-
-def test_by_hand_the_reports_about_one_lamp_make_one_lamp_dark() -> None:
-    """Lamps at 0, 30, 60 and 300 m; four reports about the one at 30, two of them nearer to its neighbours."""
-    lamps = np.array([[60.0, 0], [0, 0], [30, 0], [300, 0]])
-    reports = np.array([[30.0, 2], [13, 0], [47, 0], [31, 0], [290, 0], [150, 0]])
-    assert list(fewest_lamps(reports, lamps, 20.0)) == [2, 2, 2, 2, 3, -1]
-    assert list(snap(reports, lamps, 20.0)) == [2, 1, 0, 2, 3, -1]
-    assert list(fewest_lamps(reports, lamps, 10.0)) == [2, -1, -1, 2, 3, -1]
-    assert list(fewest_lamps(reports, np.empty((0, 2)), 20.0)) == [-1] * 6
-
-
-spots = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), min_size=1, max_size=25, unique=True)
-
-
-@given(spots, spots, st.integers(1, 20), st.randoms())
-@settings(deadline=None)
-def test_every_report_within_reach_meets_the_lamp_that_most_of_those_left_are_near(
-    told: list[tuple[int, int]], where: list[tuple[int, int]], metres: int, random
-) -> None:
-    reports, lamps = np.array(told, dtype=float), np.array(where, dtype=float)
-    met = fewest_lamps(reports, lamps, metres)
-    distance = cdist(reports, lamps)
-    assert ((met >= 0) == (distance <= metres).any(axis=1)).all()
-    assert (distance[met >= 0, met[met >= 0]] <= metres).all()
-    reached, left = distance <= metres, np.ones(len(reports), dtype=bool)
-    west_first = sorted(range(len(lamps)), key=lambda i: tuple(lamps[i]))
-    while (left & (met >= 0)).any():
-        best = max(west_first, key=lambda i: reached[left, i].sum())
-        assert (met[left & reached[:, best]] == best).all()
-        left &= ~reached[:, best]
-    order = random.sample(range(len(reports)), len(reports))
-    assert list(fewest_lamps(reports[order], lamps, metres)) == list(met[order])
 
 
 def test_by_hand_blocks_are_halved_along_their_longer_side() -> None:

@@ -95,13 +95,16 @@ def test_the_valley_is_the_flood_zone_and_the_street_the_lighting_zone(layers) -
     assert outages["n_incidents"].item() == 10
 
 
-def test_flood_zones_have_a_p_value_and_lighting_zones_say_why_not(published, layers, city: Path) -> None:
-    """38 of 40 floods lie in the valley's zone, 8 of 55 cells: a circle of a tenth cannot hold it, one of 0.3 can."""
+def test_zones_have_a_p_value(published, layers, city: Path) -> None:
+    """38 of 40 floods lie in the valley's zone, 8 of 55 cells: a circle of a tenth cannot hold it, one of 0.3 can.
+
+    The ten dark lamps are ten in a row of 57: chance puts them so once in a billion cities.
+    """
     floods, manifest = layers["flood_zones"], published[1].version.manifest["layers"]
     assert floods["p_value"].between(0, 1, inclusive="right").all()
     assert "p_value" not in manifest["flood_zones"]["null_because"]
-    assert layers["lighting_zones"]["p_value"].isna().all()
-    assert manifest["lighting_zones"]["null_because"]["p_value"]["en"].startswith("not computed yet")
+    assert (layers["lighting_zones"]["p_value"] <= 0.05).all()
+    assert "p_value" not in manifest["lighting_zones"]["null_because"]
     (city / "city.toml").write_text((city / "city.toml").read_text() + "[scan]\nmax_population_share = 0.3\n")
     wide = read_layer(pipeline.run(city).version.layers, "flood_zones")
     assert wide.sort_values("n_incidents")["p_value"].iloc[-1] <= 0.05
