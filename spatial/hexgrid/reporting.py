@@ -33,7 +33,8 @@ TINY = 1e-30
 # Mean and standard deviation of the normal prior of each coordinate of a city (ours). mu, with the spread between cells,
 # makes the rate that incidents are reported at about uniform before any data; the spreads of log lambda and of log
 # theta are a factor 1.8, give or take as much; the shares of the blocks are about uniform; between places, incidence may
-# rise or fall with the square root of reporting; half of the variance w lies between 0.15 and 0.6.
+# rise or fall with the square root of reporting. The last, standard normal, stands for an exponential w of mean 0.4:
+# incidents may be alike (w = 0) or draw as unlike numbers of reports as a negative binomial of shape 1 has.
 PRIOR = np.array(
     [
         (-0.58, 0.9),  # mu
@@ -43,9 +44,10 @@ PRIOR = np.array(
         (np.log(0.6), 0.6),  # log s
         (0.0, 1.2),  # logit psi
         (0.0, 0.5),  # beta
-        (np.log(0.3), 1.0),  # log w
+        (0.0, 1.0),  # w
     ]
 )
+MEAN_W, LEAST_W = 0.4, 1e-4
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,7 +99,7 @@ class City:
             float(np.exp(s)),
             float(expit(psi)),
             beta,
-            float(np.exp(w)),
+            float(exponential(w)),
         )
 
     def gamma_shape(self) -> float:
@@ -139,14 +141,19 @@ class City:
         return np.asarray(kernel / kernel.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
+def exponential(point: Array | float) -> Array:
+    """Return w at a standard normal coordinate."""
+    return np.asarray(np.maximum(-MEAN_W * norm.logsf(point), LEAST_W), dtype=float)
+
+
 def prior_interval(level: float = 0.9) -> tuple[float, float]:
     """Return the central interval of a cell's reporting rate in a city of which nothing is known, by the priors above.
 
     By 4,096 quasi-random points; about as wide as that of a uniform distribution.
     """
     z = norm.ppf(qmc.Sobol(4, rng=np.random.default_rng(0)).random(4096))
-    mu, log_sigma, _, _, _, _, _, log_w = (PRIOR[:, 0] + PRIOR[:, 1] * np.insert(z[:, :3], [2] * 5, 0.0, axis=1)).T
-    w = np.exp(log_w)
+    mu, log_sigma = (PRIOR[:2, 0] + PRIOR[:2, 1] * z[:, :2]).T
+    w = exponential(z[:, 2])
     rates = -np.expm1(-np.log1p(w * np.exp(mu + np.exp(log_sigma) * z[:, 3])) / w)
     low, high = np.quantile(rates, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return float(low), float(high)

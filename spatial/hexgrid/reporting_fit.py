@@ -16,9 +16,8 @@ Ints = NDArray[np.int64]
 Scores = Callable[[Array], Array]
 DIMENSIONS = len(PRIOR)
 FIT_CELLS = 1000  # cells in the blocks that the city is learnt from: more add time, and hardly anything to the intervals
-POINTS = 32  # of the posterior
-WIDER = 1.1  # than the normal approximation: points are drawn from it, and weighted
-NEGLIGIBLE = 1e-3  # weight of a point
+TRIED, KEPT = 128, 40  # points of the posterior that are weighted, and draws from these: a draw costs a whole city
+WIDER = 1.3  # than the normal approximation: points are drawn from it, and weighted
 _STEP, _LONGEST, _ENOUGH, _ROUNDS = 0.05, 1.5, 0.02, 15
 
 
@@ -41,7 +40,8 @@ def fit_city(cells: Cells, neighbours: csr_array) -> Cities:
     -----
     Cells are parted into blocks that do not overlap, each a cell with those of its neighbours that are free; blocks are
     independent given the city. The mode is found by scoring, the information being the sum of the blocks' squared
-    scores (Berndt, Hall, Hall & Hausman 1974); quasi-random normal points around it are weighted by the posterior.
+    scores (Berndt, Hall, Hall & Hausman 1974); quasi-random normal points around it are weighted by the posterior, and
+    drawn from at equal steps of the weights' sum.
     """
     rows, starts = _blocks(cells, neighbours)
     chosen, crude = cells.take(rows), cells.log_crude_rate()
@@ -51,13 +51,13 @@ def fit_city(cells: Cells, neighbours: csr_array) -> Cities:
 
     mode, information = _mode(log_blocks)
     root = WIDER * np.linalg.cholesky(np.linalg.inv(information))
-    drawn = norm.ppf(qmc.Sobol(DIMENSIONS, rng=np.random.default_rng(0)).random(POINTS))
+    drawn = norm.ppf(qmc.Sobol(DIMENSIONS, rng=np.random.default_rng(0)).random(TRIED))
     points = mode + drawn @ root.T
     log_weight = np.array([_target(log_blocks(point), point) for point in points]) + 0.5 * (drawn**2).sum(axis=1)
-    weights = np.exp(log_weight - log_weight.max())
-    weights /= weights.sum()
-    kept = np.flatnonzero(weights > NEGLIGIBLE)
-    return Cities(tuple(City.at(points[i], crude) for i in kept), weights[kept] / weights[kept].sum())
+    reached = np.cumsum(np.exp(log_weight - log_weight.max()))
+    draws = np.searchsorted(reached / reached[-1], (np.arange(KEPT) + 0.5) / KEPT)
+    kept, times = np.unique(draws, return_counts=True)
+    return Cities(tuple(City.at(points[i], crude) for i in kept), times / KEPT)
 
 
 def _blocks(cells: Cells, neighbours: csr_array) -> tuple[Ints, Ints]:
