@@ -9,8 +9,8 @@ lambda_c, and how many they are tells theta_c P(N >= 1).
     log theta_c  = beta (log lambda_c - mu) + block + cell + constant        variance s^2, of which the block has psi
 
 beta lets places that report more have more incidents, or fewer. The cell's own part of theta is gamma and integrated in
-closed form (negative binomial); the rest is summed over nodes of log lambda and of the block's part of log theta. Tables
-are single precision: half the time, and their error (1e-4 of a likelihood) is far below that of the grid.
+closed form (negative binomial); the rest is summed over nodes of log lambda and of the block's part of log theta. The
+tables are in single precision: half the time, and an error of about 1e-4 of a likelihood.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ LOG_RATES = np.linspace(-6.0, 3.0, 49)  # nodes of log lambda: from 0.2 % to all
 NODES = np.linspace(-3.25, 3.25, 27)  # of the block's part of log theta, in its standard deviations
 LEAST_CELL_SD = 0.15  # of the cell's own part of log theta: incidence is never known better; keeps NODES dense enough
 LEAST_SPREAD = 0.05  # of log lambda between blocks or in one: below it the nodes are too far apart
+MOST_SPREAD = 4.0  # of log lambda and of log theta: a guard against overflow, far out in the prior
 TINY = 1e-30
 
-# Mean and standard deviation of the normal prior of each coordinate of a city (ours). mu, with the spread between cells,
-# makes the rate that incidents are reported at about uniform before any data; the spreads of log lambda and of log
-# theta are a factor 1.8, give or take as much; the shares of the blocks are about uniform; between places, incidence may
-# rise or fall with the square root of reporting. The last, standard normal, stands for an exponential w of mean 0.4:
-# incidents may be alike (w = 0) or draw as unlike numbers of reports as a negative binomial of shape 1 has.
+# Mean and standard deviation of the normal prior of each coordinate of a city (ours). mu and the spread between cells
+# make the rate at which incidents are reported about uniform before any data. The spreads of log lambda and log theta
+# are a factor of 1.8, give or take as much; the shares of the blocks about uniform; between places, incidence may rise
+# or fall with the square root of reporting. The last stands for an exponential w of mean 0.4: incidents may be alike
+# (w = 0), or their reports may differ as in a negative binomial of shape 1.
 PRIOR = np.array(
     [
         (-0.58, 0.9),  # mu
@@ -93,10 +94,10 @@ class City:
         mu, sigma, phi, level, s, psi, beta, w = (float(v) for v in PRIOR[:, 0] + PRIOR[:, 1] * point)
         return cls(
             mu,
-            float(np.exp(sigma)),
+            min(float(np.exp(sigma)), MOST_SPREAD),
             float(expit(phi)),
             log_crude_rate + level,
-            float(np.exp(s)),
+            min(float(np.exp(s)), MOST_SPREAD),
             float(expit(psi)),
             beta,
             float(exponential(w)),
@@ -180,11 +181,13 @@ def likelihood(cells: Cells, city: City) -> tuple[Table, Array]:
 
 def _log_counts(y: Array, exposure: Array, rate: Array, shape: float) -> Table:
     """Return the log of the negative binomial relative to its value at a mean of y (1 where y is 0)."""
-    log_mean = np.log(rate)[None] + np.log(exposure / np.maximum(y, 1.0))[:, None, None]
-    relative = np.exp(log_mean.astype(np.float32)) * (np.maximum(y, 1.0) / (shape + y)).astype(np.float32)[:, None, None]
-    relative += (shape / (shape + y)).astype(np.float32)[:, None, None]
-    counts, shapes = (v.astype(np.float32)[:, None, None] for v in (y, shape + y))
-    return np.asarray(counts * log_mean.astype(np.float32) - shapes * np.log(relative), dtype=np.float32)
+    best = np.maximum(y, 1.0)
+    log_mean = (np.log(rate)[None] + np.log(exposure / best)[:, None, None]).astype(np.float32)
+    counts, both, slope, rest = (
+        v.astype(np.float32)[:, None, None] for v in (y, shape + y, best / (shape + y), shape / (shape + y))
+    )
+    relative = np.exp(np.minimum(log_mean, np.float32(60.0))) * slope + rest
+    return np.asarray(counts * log_mean - both * np.log(relative), dtype=np.float32)
 
 
 def _log_best(y: Array, shape: float) -> Array:

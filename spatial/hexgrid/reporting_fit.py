@@ -15,7 +15,9 @@ from spatial.hexgrid.reporting import PRIOR, Array, Cells, City, given_block, li
 Ints = NDArray[np.int64]
 Scores = Callable[[Array], Array]
 DIMENSIONS = len(PRIOR)
-FIT_CELLS = 1000  # cells in the blocks that the city is learnt from: more add time, and hardly anything to the intervals
+FIT_CELLS = (
+    1000  # cells in the blocks that the city is learnt from: more add time, and hardly anything to the intervals
+)
 TRIED, KEPT = 128, 40  # points of the posterior that are weighted, and draws from these: a draw costs a whole city
 WIDER = 1.3  # than the normal approximation: points are drawn from it, and weighted
 _STEP, _LONGEST, _ENOUGH, _ROUNDS = 0.05, 1.5, 0.02, 15

@@ -57,9 +57,10 @@ class Silence:
     warnings : `too_few_incidents`: all is NaN. `no_repeats`: the source may hide them; the level of all rates is then
         a belief, not a finding. `repeats_do_not_fit`: the reports per incident are not as the model has them (repeats
         cut off or merged, or one incident told by very many): rates are then off, in all cells alike.
-    repeats_seen, repeats_fitted : (4,) incidents with 1, 2, 3, 4 or more reports in the city, and as the model has them.
-    chao_high : upper bound of the city's reporting rate that holds however incidents differ (Chao 1987), of the seen
-        incidents' places; NaN without repeats.
+    repeats_seen, repeats_fitted : (4,) incidents with 1, 2, 3, 4 or more reports in the city; and as the model has
+        them, NaN where it has none.
+    chao_high : upper bound of the share of the city's incidents that is reported, however they differ (Chao 1987); NaN
+        without repeats.
     """
 
     silence: Array
@@ -85,7 +86,8 @@ def reporting_silence(
     ----------
     by_reports : (n, 4) whole numbers: distinct incidents of the usable categories that were reported once, twice, three
         times, and four times or more. The last class is open so that one spectacular event cannot outweigh the rest.
-    exposure : (n,) what incidents happen to (metres of road, or lamps), not negative; 0 where there is none.
+    exposure : (n,) what incidents happen to (metres of road, or lamps), not negative; 0 where there is none. Where the
+        city knows no exposure give zeros, not ones: else the sea is silent too.
     neighbours : (n, n) sparse, whatever is not 0 is a neighbour; the diagonal is left out.
 
     Raises
@@ -109,8 +111,7 @@ def reporting_silence(
         raise ContractError(f"silence: interval is {settings.interval}, must be between 0 and 1")
     if cells.incidents.sum() < settings.min_incidents:
         return _nothing(cells)
-    cities = fit_city(cells, matrix)
-    return _result(cells, matrix, cities, settings)
+    return _result(cells, _averaged(cells, matrix, fit_city(cells, matrix)), settings)
 
 
 def _checked(by_reports: ArrayLike, exposure: ArrayLike, neighbours: sparray) -> tuple[Cells, csr_array]:
@@ -140,36 +141,53 @@ def _nothing(cells: Cells) -> Silence:
     )
 
 
-def _result(cells: Cells, neighbours: csr_array, cities: Cities, settings: SilenceParameters) -> Silence:
-    n, y, known = len(cells.exposure), cells.incidents, cells.exposure > 0
-    rate, silent, unreported = np.zeros(n), np.zeros(n), np.zeros(n)
-    spread, of_city, fitted = np.zeros((n, len(RATES))), np.zeros(len(RATES)), np.zeros(4)
+@dataclass(frozen=True, eq=False, slots=True)
+class _Average:
+    """What the points of the city's posterior give on average; `spread` and `of_city` are distributions over RATES."""
+
+    rate: Array
+    silent: Array
+    unreported: Array
+    spread: Array
+    of_city: Array
+    fitted: Array
+
+
+def _averaged(cells: Cells, neighbours: csr_array, cities: Cities) -> _Average:
+    n, y = len(cells.exposure), cells.incidents
+    mean = _Average(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros((n, len(RATES))), np.zeros(len(RATES)), np.zeros(4))
     for city, weight in zip(cities.points, cities.weights, strict=True):
-        onto = _onto_rates(city)
-        of_city += weight * (city.block_prior().sum(axis=1) @ city.within_block()) @ onto
+        onto, shares = _onto_rates(city), np.exp(city.log_shares()).T
+        mean.of_city[:] += weight * (city.block_prior().sum(axis=1) @ city.within_block()) @ onto
         for rows in np.split(np.arange(n), range(_ROWS, n, _ROWS)):
             part = _posterior(cells, rows, neighbours, city)
-            rate[rows] += weight * part.log_rates @ city.reported()
-            silent[rows] += weight * part.silent
-            unreported[rows] += weight * part.unreported
-            spread[rows] += weight * part.log_rates @ onto
-            fitted += weight * y[rows] @ (part.log_rates @ np.exp(city.log_shares()).T)
+            mean.rate[rows] += weight * part.log_rates @ city.reported()
+            mean.silent[rows] += weight * part.silent
+            mean.unreported[rows] += weight * part.unreported
+            mean.spread[rows] += weight * part.log_rates @ onto
+            mean.fitted[:] += weight * y[rows] @ (part.log_rates @ shares)
+    return mean
+
+
+def _result(cells: Cells, mean: _Average, settings: SilenceParameters) -> Silence:
+    known, seen = cells.exposure > 0, cells.by_reports.sum(axis=0)
+    told = known | (cells.incidents > 0)
     tails = (1.0 - settings.interval) / 2.0, (1.0 + settings.interval) / 2.0
-    low, high = _quantiles(spread, tails)
-    city_low, city_high = (float(v[0]) for v in _quantiles(of_city[None], tails))
-    told = known | (y > 0)
-    seen = cells.by_reports.sum(axis=0)
+    low, high = _quantiles(mean.spread, tails)
+    of_city = [float(v[0]) for v in _quantiles(mean.of_city[None], tails)]
     return Silence(
-        np.where(known | (y > 0), silent, np.nan),
-        *(np.where(told, v, np.nan) for v in (rate, np.minimum(low, rate), np.maximum(high, rate))),
-        np.where(known, unreported, np.nan),
-        city_low,
-        city_high,
-        _basis(cells),
-        _warnings(cells, seen, fitted, settings),
-        seen,
-        fitted if cells.uses_repeats else np.full(4, np.nan),
-        chao_bound(seen),
+        silence=np.where(told, mean.silent, np.nan),
+        reporting_rate=np.where(told, mean.rate, np.nan),
+        low=np.where(told, np.minimum(low, mean.rate), np.nan),
+        high=np.where(told, np.maximum(high, mean.rate), np.nan),
+        unreported=np.where(known, mean.unreported, np.nan),
+        city_low=of_city[0],
+        city_high=of_city[1],
+        basis=_basis(cells),
+        warnings=_warnings(cells, seen, mean.fitted, settings),
+        repeats_seen=seen,
+        repeats_fitted=mean.fitted if cells.uses_repeats else np.full(4, np.nan),
+        chao_high=chao_bound(seen),
     )
 
 

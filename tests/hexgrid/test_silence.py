@@ -89,7 +89,7 @@ def test_incidence_is_the_level_at_the_middle_rate() -> None:
 
 
 def test_a_lone_cell_by_an_independent_integral() -> None:
-    """Posterior mean of the rate and of silence of one cell without neighbours, on another grid, by scipy's distributions.
+    """Posterior mean of the rate and of silence of one cell without neighbours, by scipy on another grid.
 
     Without neighbours, block and cell add up: log lambda is normal with variance sigma², log theta's block normal.
     """
@@ -148,7 +148,7 @@ def test_what_holds_of_every_city(rows: list[tuple[tuple[int, ...], float]]) -> 
     assert (np.isnan(found.reporting_rate) == ~told).all()
     assert (found.silence[reports] == 0).all()
     assert ((found.silence[told] >= 0) & (found.silence[told] <= 1)).all()
-    assert ((0 <= found.low) & (found.low <= found.reporting_rate) & (found.reporting_rate <= found.high))[told].all()
+    assert ((found.low >= 0) & (found.low <= found.reporting_rate) & (found.reporting_rate <= found.high))[told].all()
     assert (found.high[told] <= 1).all()
     assert (found.unreported[exposure > 0] >= 0).all()
     if counts[:, 1:].any():
@@ -170,7 +170,9 @@ def from_the_prior(seed: int, blocks: int = 8, size: int = 5) -> tuple[np.ndarra
     phi, psi = 1 / (1 + np.exp(-rng.normal(0, 1.2, 2)))
     beta, w = rng.normal(0, 0.5), rng.exponential(0.4)
     block = np.repeat(np.arange(blocks), size)
-    log_rate = mu + sigma * (np.sqrt(phi) * rng.normal(size=blocks)[block] + np.sqrt(1 - phi) * rng.normal(size=len(block)))
+    log_rate = mu + sigma * (
+        np.sqrt(phi) * rng.normal(size=blocks)[block] + np.sqrt(1 - phi) * rng.normal(size=len(block))
+    )
     shape = 1 / np.expm1((1 - psi) * s**2 + 0.15**2)
     theta = np.exp(beta * (log_rate - mu) + np.sqrt(psi) * s * rng.normal(size=blocks)[block])
     theta *= rng.gamma(shape, 1 / shape, len(block)) * 3 / nbinom.sf(0, 1 / w, 1 / (1 + w * np.exp(mu)))
@@ -186,7 +188,7 @@ def test_intervals_cover_planted_rates_and_silence_happens_as_often_as_it_says()
     """Over cities drawn from the model's own prior, 90 % intervals hold 90 %: any fault of the arithmetic shows."""
     near = csr_array(np.kron(np.eye(8), np.ones((5, 5))))
     covered, said, happened = [], [], []
-    for seed in range(40):
+    for seed in range(30):
         counts, exposure, rate, incidents = from_the_prior(seed)
         found = reporting_silence(counts, exposure, near)
         if found.warnings == ("too_few_incidents",):
@@ -195,7 +197,7 @@ def test_intervals_cover_planted_rates_and_silence_happens_as_often_as_it_says()
         none = counts.sum(axis=1) == 0
         said.append(found.silence[none].sum())
         happened.append((incidents[none] > 0).sum())
-    assert len(covered) > 30
+    assert len(covered) > 24
     assert 0.85 <= np.mean(covered) <= 0.95
     assert np.sum(said) == pytest.approx(np.sum(happened), rel=0.15)
 
@@ -255,12 +257,12 @@ def test_what_is_not_as_promised_is_refused() -> None:
         reporting_silence(counts, -exposure, path(3))
     with pytest.raises(ContractError, match="not symmetric"):
         reporting_silence(counts, exposure, csr_array(np.triu(np.ones((3, 3)))))
-    with pytest.raises(ContractError, match="interval is 1.0"):
+    with pytest.raises(ContractError, match=r"interval is 1\.0"):
         reporting_silence(counts, exposure, path(3), SilenceParameters(interval=1.0))
 
 
 def test_lisbons_rate_is_below_chaos_bound(shared_data: Callable[[str], Path]) -> None:
-    """All incidents of Lisbon, equal exposure per cell: the city's rate stays below Chao's bound, which needs no model."""
+    """Incidents of Lisbon, exposure alike: the share reported stays below Chao's bound, which needs no model."""
     reports = gpd.read_file(shared_data("lisbon/reports_na_minha_rua.geojson"))
     plane = reports.to_crs(32629).geometry
     xy = np.column_stack([plane.x, plane.y])
