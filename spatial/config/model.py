@@ -21,6 +21,7 @@ from spatial.flood.zones import FloodZoneParameters
 from spatial.hexgrid.emerging import EmergingParameters
 from spatial.hexgrid.hotspots import HotSpotParameters
 from spatial.hexgrid.scan import ScanParameters
+from spatial.hexgrid.silence import SilenceParameters
 from spatial.lighting.circuit_model import CircuitParameters
 from spatial.lighting.outages import OutageParameters
 from spatial.lighting.rates import RateParameters
@@ -110,6 +111,7 @@ class Settings:
     scenario: ScenarioParameters = field(default_factory=ScenarioParameters)
     hot_spots: HotSpotParameters = field(default_factory=HotSpotParameters)
     emerging: EmergingParameters = field(default_factory=EmergingParameters)
+    silence: SilenceParameters = field(default_factory=SilenceParameters)
     scan: ScanParameters = field(default_factory=ScanParameters)
     lighting: OutageParameters = field(default_factory=OutageParameters)
     circuits: CircuitParameters = field(default_factory=CircuitParameters)
@@ -131,7 +133,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "privacy", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "calibration", "flood_zones", "hot_spots", "emerging", "scan", "scenario", "lighting", "circuits", "lamp_rates",
+        "calibration", "flood_zones", "hot_spots", "emerging", "silence", "scan", "scenario", "lighting", "circuits", "lamp_rates",
         "lighting_significance",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}

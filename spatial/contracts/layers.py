@@ -118,7 +118,10 @@ HEXAGONS = Layer(
         text("flood_class", "Kelas banjir", "Flood class", values=CLASSES),
         share("lighting_score", "Skor PJU", "Lighting score"),
         text("lighting_class", "Kelas PJU", "Lighting class", values=CLASSES),
-        share("silence", "Peluang tidak ada yang melapor", "Silence"),
+        share("silence", "Peluang ada masalah yang tak dilaporkan di sel tanpa laporan", "Silence"),
+        share("reporting_rate", "Bagian kejadian yang dilaporkan", "Share of incidents that are reported"),
+        share("reporting_rate_low", "Bagian yang dilaporkan (batas bawah)", "Reporting rate (low)"),
+        share("reporting_rate_high", "Bagian yang dilaporkan (batas atas)", "Reporting rate (high)"),
         *EXPLANATION,
     ),
 )

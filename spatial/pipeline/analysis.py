@@ -32,6 +32,7 @@ from spatial.pipeline.cells import (
     add_hot_spots,
     add_lighting_score,
     add_roads_and_lamps,
+    add_silence,
     base_cells,
     explain,
     lighting_exposure,
@@ -93,6 +94,7 @@ def analyse_city(
     add_lighting_score(cells, settings)
     facts["lighting_exposure_basis"] = lighting_exposure(cells)[1]
     add_hot_spots(cells, placed, neighbours, settings)
+    facts |= add_silence(cells, placed, neighbours, settings)
     explain(cells, flood.parts)
     cells = gpd.GeoDataFrame(pd.concat([cells, standing_per_cell(inputs, cells)], axis=1))
     outages = lighting.zones.set_crs(grid.crs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -20,6 +21,7 @@ from spatial.hexgrid.emerging import emerging_hot_spots
 from spatial.hexgrid.grid import cell_polygons
 from spatial.hexgrid.hotspots import hot_spots
 from spatial.hexgrid.join import CityGrid, largest_overlap
+from spatial.hexgrid.silence import reporting_silence
 from spatial.hexgrid.statistics import empirical_bayes_rates, relative_risk
 from spatial.lighting.zones import MAJOR
 from spatial.pipeline.inputs import Inputs
@@ -166,6 +168,23 @@ def _emergence(
     return emerging_hot_spots(
         cell, age, record_days, exposure, neighbours, settings.emerging, settings.city.seed
     ).classes
+
+
+def add_silence(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, settings: Settings) -> dict[str, Any]:
+    """Add the silence of each cell and the rate at which its incidents are reported; return what is known of both.
+
+    Incidents of floods and drainage are left out: they come in storms, not by exposure.
+    """
+    if placed.reports.empty:
+        return {}
+    own = placed.incidents[~placed.incidents["category"].isin(NOT_BACKGROUND)]
+    by_reports = np.zeros((len(cells), 4))
+    np.add.at(by_reports, (own["cell"].to_numpy(np.int64), own["n_reports"].clip(upper=4).to_numpy(np.int64) - 1), 1.0)
+    road_m = np.nan_to_num(cells["road_length_m"].to_numpy(float))
+    found = reporting_silence(by_reports, road_m, neighbours, settings.silence)
+    cells["silence"], cells["reporting_rate"] = found.silence, found.reporting_rate
+    cells["reporting_rate_low"], cells["reporting_rate_high"] = found.low, found.high
+    return {"reporting_basis": found.basis, "reporting_warnings": ",".join(found.warnings)}
 
 
 def explain(cells: gpd.GeoDataFrame, parts: Mapping[str, Array]) -> None:

@@ -151,10 +151,14 @@ _RULES: tuple[Rule, ...] = (
             "too few floods are recorded, or the cell has neither terrain nor reports",
         ),
     ),
+    (("silence", "reporting_rate*"), lambda k: not k.reports, _NO_REPORTS),
     (
-        ("silence",),
+        ("silence", "reporting_rate*"),
         lambda k: True,
-        text("belum dihitung: perlu model kebiasaan melapor", "not computed yet: it needs a model of reporting"),
+        text(
+            "sel tanpa jalan dan tanpa laporan, atau kurang dari 30 kejadian di kota ini",
+            "the cell has neither road nor report, or the city has fewer than 30 incidents",
+        ),
     ),
     (("lighting_zones.panel_id",), lambda k: True, text("bukan satu panel", "not one circuit")),
     (

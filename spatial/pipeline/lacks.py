@@ -11,7 +11,7 @@ from spatial.pipeline.judgement import NO_LABELLED_CELL
 
 def left_out(known: Known, facts: Mapping[str, Any], skill: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what the run had to do without, one bilingual sentence each, with a stable code."""
-    rows = (*_of_reports(known), *_of_places(known, facts), *_of_labels(known, skill))
+    rows = (*_of_reports(known), *_of_reporting(facts), *_of_places(known, facts), *_of_labels(known, skill))
     return [{"code": code, "id": indonesian, "en": english} for applies, code, indonesian, english in rows if applies]
 
 
@@ -66,6 +66,24 @@ def _of_reports(known: Known) -> list[Lack]:
             "no_times",
             "Laporan tanpa waktu: status menentukan mana yang terbuka, tren tidak dihitung.",
             "The reports carry no time: status decides what is open, and there is no trend.",
+        ),
+    ]
+
+
+def _of_reporting(facts: Mapping[str, Any]) -> list[Lack]:
+    told = str(facts.get("reporting_warnings", "")).split(",")
+    return [
+        (
+            "no_repeats" in told,
+            "no_repeated_reports",
+            "Tidak ada kejadian yang dilaporkan dua kali: laju pelaporan hanya membandingkan antarsel.",
+            "No incident was reported twice: reporting rates only compare cells with each other.",
+        ),
+        (
+            "repeats_do_not_fit" in told,
+            "repeats_do_not_fit",
+            "Jumlah laporan per kejadian tidak cocok dengan modelnya: laju pelaporan dan silence bisa meleset.",
+            "Reports per incident do not fit the model: reporting rates and silence may be off in all cells alike.",
         ),
     ]
 
