@@ -51,6 +51,15 @@ def fit_city(cells: Cells, neighbours: csr_array) -> Cities:
     def log_blocks(point: Array) -> Array:
         return _log_blocks(chosen, starts, City.at(point, crude))
 
+    points, weights = weighted_points(log_blocks)
+    return Cities(tuple(City.at(point, crude) for point in points), weights)
+
+
+def weighted_points(log_blocks: Scores) -> tuple[Array, Array]:
+    """Return points (m, 8) of a posterior whose prior is standard normal, and their weights, which sum to 1.
+
+    `log_blocks` gives the log likelihoods of independent blocks at a point of 8 coordinates.
+    """
     mode, information = _mode(log_blocks)
     root = WIDER * np.linalg.cholesky(np.linalg.inv(information))
     drawn = norm.ppf(qmc.Sobol(DIMENSIONS, rng=np.random.default_rng(0)).random(TRIED))
@@ -59,7 +68,7 @@ def fit_city(cells: Cells, neighbours: csr_array) -> Cities:
     reached = np.cumsum(np.exp(log_weight - log_weight.max()))
     draws = np.searchsorted(reached / reached[-1], (np.arange(KEPT) + 0.5) / KEPT)
     kept, times = np.unique(draws, return_counts=True)
-    return Cities(tuple(City.at(points[i], crude) for i in kept), times / KEPT)
+    return points[kept], times / KEPT
 
 
 def _blocks(cells: Cells, neighbours: csr_array) -> tuple[Ints, Ints]:

@@ -16,6 +16,7 @@ from scipy.stats import gamma, nbinom, norm, poisson
 from spatial.errors import ContractError
 from spatial.hexgrid.grid import cells_of_points, disk_matrix
 from spatial.hexgrid.reporting import LOG_RATES, NODES, Cells, City, given_block, likelihood, posterior, prior_interval
+from spatial.hexgrid.reporting_fit import weighted_points
 from spatial.hexgrid.silence import SilenceParameters, chao_bound, misfit_p, reporting_silence
 from spatial.sources.cleaning import CleaningParameters, duplicates
 
@@ -208,6 +209,37 @@ def test_more_repeats_mean_more_reporting_and_less_unreported() -> None:
     found = reporting_silence(np.vstack([quiet, keen]), np.ones(40), path(40, 2))
     assert found.high[5] < found.reporting_rate[34]
     assert found.unreported[:20].mean() > 2 * found.unreported[20:].mean()
+
+
+def test_neighbours_tell_what_a_cell_does_not() -> None:
+    """Two cells without a report and with hardly any exposure, one among cells that repeat, one not."""
+    counts, exposure = np.array([[6.0, 0, 0, 0]] * 20 + [[2.0, 2, 1, 1]] * 20), np.ones(40)
+    counts[[10, 30]], exposure[[10, 30]] = 0, 0.001
+    found = reporting_silence(counts, exposure, path(40, 2))
+    assert found.reporting_rate[30] > found.reporting_rate[10] + 0.2
+
+
+def test_the_order_of_the_cells_does_not_matter() -> None:
+    """Blocks that are cliques part alike in any order."""
+    counts, exposure, _, _ = from_the_prior(7)
+    near = np.kron(np.eye(8), np.ones((5, 5)))
+    order = np.arange(40).reshape(8, 5).T.ravel()
+    one = reporting_silence(counts, exposure, csr_array(near))
+    other = reporting_silence(counts[order], exposure[order], csr_array(near[np.ix_(order, order)]))
+    assert other.reporting_rate == pytest.approx(one.reporting_rate[order], abs=0.01)
+
+
+def test_points_have_the_moments_of_a_posterior_known_otherwise() -> None:
+    """Counts of Poisson means exp(2 t): the first coordinate by a sum over a fine grid, the others are their prior."""
+    counts = np.array([1.0, 0, 2, 0, 1])
+    points, weights = weighted_points(lambda point: poisson.logpmf(counts, np.exp(2 * point[0])))
+    grid = np.linspace(-5, 5, 2001)
+    density = norm.pdf(grid) * np.exp(poisson.logpmf(counts[:, None], np.exp(2 * grid)).sum(axis=0))
+    mean = (grid * density).sum() / density.sum()
+    spread = np.sqrt(((grid - mean) ** 2 * density).sum() / density.sum())
+    assert weights @ points[:, 0] == pytest.approx(mean, abs=0.15 * spread)
+    assert np.sqrt(weights @ (points[:, 0] - mean) ** 2) == pytest.approx(spread, rel=0.2)
+    assert np.sqrt((weights @ points[:, 1:] ** 2).mean()) == pytest.approx(1.0, abs=0.1)
 
 
 def test_more_exposure_without_a_report_is_more_silent() -> None:
