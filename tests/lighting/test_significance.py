@@ -17,7 +17,13 @@ from scipy.stats import binom
 
 from spatial.errors import ContractError
 from spatial.lighting.lamps import snap
-from spatial.lighting.significance import SignificanceParameters, blocks, fewest_lamps, lighting_zone_p_values
+from spatial.lighting.significance import (
+    SignificanceParameters,
+    blocks,
+    fewest_lamps,
+    lighting_zone_p_values,
+    reporting_habit,
+)
 
 QUICK = SignificanceParameters(replicates=99)
 Cells = np.ndarray
@@ -31,6 +37,15 @@ def test_by_hand_the_reports_about_one_lamp_make_one_lamp_dark() -> None:
     assert list(snap(reports, lamps, 20.0)) == [2, 1, 0, 2, 3, -1]
     assert list(fewest_lamps(reports, lamps, 10.0)) == [2, -1, -1, 2, 3, -1]
     assert list(fewest_lamps(reports, np.empty((0, 2)), 20.0)) == [-1] * 6
+
+
+def test_by_hand_how_readily_people_report() -> None:
+    """Two lamps close together with three of four reports, one far off with one: 4/3 of a report a lamp in the city."""
+    lamps = np.array([[0.0, 0], [10, 0], [900, 0]])
+    reports = np.array([[0.0, 5], [5, 5], [9, 5], [905, 0]])
+    assert reporting_habit(reports, lamps, 50.0, 5.0) == pytest.approx([8 / (8 / 3 + 5)] * 2 + [6 / (4 / 3 + 5)])
+    assert list(reporting_habit(np.empty((0, 2)), lamps)) == [1.0, 1.0, 1.0]
+    assert len(reporting_habit(reports, np.empty((0, 2)))) == 0
 
 
 spots = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), min_size=1, max_size=25, unique=True)
@@ -103,7 +118,9 @@ def false_alarms() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("kind", ["even", "districts of 1 km, known", "bursts"])
+@pytest.mark.parametrize(
+    "kind", ["even", "districts of 1 km, known", "districts of 1 km, 2 other reports a lamp", "bursts"]
+)
 def test_chance_is_called_no_more_often_than_said(false_alarms: ModuleType, kind: str) -> None:
     least = [false_alarms.lighting_p(false_alarms.KINDS[kind], s, 99, 1800.0).min(initial=1.0) for s in range(40)]
     for alpha in (0.05, 0.2):
