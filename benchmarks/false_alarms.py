@@ -8,8 +8,8 @@ Lighting. Cities of 3 by 3 km whose streets, some 120 m apart, carry a lamp ever
 0.3) or between squares (lognormal, sigma 0.8, of 1 km or of 500 m). Each is told of once, or in bursts: half of them
 3.5 times on average, each report 8 m off in either axis; reports within 20 m merged as in a run, or not merged;
 snapped to the fewest lamps, or to the nearest, within 30 m. The scan knows nothing of the propensity, or the
-district, or a background: two other reports a lamp that know the same propensity, as a mean over 250 m. Zones are
-DBSCAN clusters of dark lamps within three spacings, at least three. Printed: share of cities with any zone of p ≤ 0.05.
+district, or a background: other reports, 2 or 0.2 a lamp, that know the same propensity. Zones are DBSCAN clusters of
+dark lamps within three spacings, at least three. Printed: share of cities with any zone of p ≤ 0.05.
 
 Power. The same cities with dark panels planted, of whose lamps a share is told of: how often a planted panel lies in a
 zone, how often in one of p ≤ 0.05, and how many zones without a planted lamp have p ≤ 0.05.
@@ -33,7 +33,7 @@ from scipy.stats import binom
 
 from spatial.hexgrid.clusters import connected_cells, dbscan
 from spatial.hexgrid.scan import ScanParameters, zone_p_values
-from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values
+from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values, reporting_habit
 from spatial.lighting.snapping import fewest_lamps, snap
 from spatial.sources.cleaning import CleaningParameters
 from spatial.sources.duplicates import duplicates
@@ -47,29 +47,36 @@ CLEANING = CleaningParameters()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a city's reports are like, and what the scan is told. `square_m` 0: even; `lamps`: from lamp to lamp."""
+    """What a city's reports are like, and what the scan is told.
+
+    `square_m`: side of the districts, 0 for none; `lamps`: propensity from lamp to lamp; `known`: the scan knows the
+    districts; `others`: it knows so many other reports a lamp.
+    """
 
     square_m: float = 0.0
     lamps: bool = False
     burst: str = "once"
     nearest: bool = False
-    known: str = "nothing"
+    known: bool = False
+    others: float = 0.0
 
 
 KINDS = {
     "even": Kind(),
     "from lamp to lamp": Kind(lamps=True),
     "districts of 1 km": Kind(1000.0),
-    "districts of 1 km, background": Kind(1000.0, known="background"),
-    "districts of 1 km, known": Kind(1000.0, known="district"),
+    "districts of 1 km, 2 other reports a lamp": Kind(1000.0, others=2.0),
+    "districts of 1 km, 0.2 other reports a lamp": Kind(1000.0, others=0.2),
+    "districts of 1 km, known": Kind(1000.0, known=True),
     "districts of 500 m": Kind(500.0),
-    "districts of 500 m, background": Kind(500.0, known="background"),
-    "districts of 500 m, known": Kind(500.0, known="district"),
+    "districts of 500 m, 2 other reports a lamp": Kind(500.0, others=2.0),
+    "districts of 500 m, 0.2 other reports a lamp": Kind(500.0, others=0.2),
+    "districts of 500 m, known": Kind(500.0, known=True),
     "bursts, nearest lamp": Kind(burst="merged", nearest=True),
     "bursts": Kind(burst="merged"),
     "unmerged bursts, nearest lamp": Kind(burst="unmerged", nearest=True),
     "unmerged bursts": Kind(burst="unmerged"),
-    "districts of 1 km, known, bursts": Kind(1000.0, burst="merged", known="district"),
+    "districts of 1 km, known, bursts": Kind(1000.0, burst="merged", known=True),
 }
 
 
@@ -112,11 +119,10 @@ def propensity(where: City, kind: Kind, rng: np.random.Generator) -> tuple[Ints,
     return np.zeros(n, dtype=np.int64), rng.gamma(0.3, 1 / 0.3, n) if kind.lamps else np.ones(n)
 
 
-def background(where: City, keen: Array, rng: np.random.Generator) -> Array:
-    """Return other reports per lamp, as a mean over 250 m, of cities with two a lamp."""
-    other = rng.poisson(2.0 * keen / keen.mean())
-    tree = cKDTree(where.lamps)
-    return np.array([other[near].mean() for near in tree.query_ball_point(where.lamps, 250.0)]) + 0.1
+def background(where: City, keen: Array, per_lamp: float, rng: np.random.Generator) -> Array:
+    """Return how readily people report, as told by other reports, so many a lamp, each beside a lamp."""
+    other = np.repeat(where.lamps, rng.poisson(per_lamp * keen / keen.mean()), axis=0)
+    return reporting_habit(other, where.lamps)
 
 
 def told_of(where: City, out: NDArray[np.bool_], kind: Kind, rng: np.random.Generator) -> Ints:
@@ -154,8 +160,8 @@ def judged(
     out = rng.random(len(keen)) < np.minimum(DARK_SHARE * keen / keen.mean(), 0.9)
     dark = told_of(where, out | tripped, kind, rng)
     zone = zones_of(where, dark)
-    expected = background(where, keen, rng) if kind.known == "background" else np.ones(len(dark))
-    told = district if kind.known == "district" else np.zeros(len(dark), dtype=np.int64)
+    expected = background(where, keen, kind.others, rng) if kind.others else np.ones(len(dark))
+    told = district if kind.known else np.zeros(len(dark), dtype=np.int64)
     parameters = SignificanceParameters(replicates=replicates)
     return zone, lighting_zone_p_values(dark, expected, where.lamps, zone, told, parameters, seed)
 

@@ -133,8 +133,8 @@ def parameters(settings: Settings) -> dict[str, Any]:
     """Return the method parameters as plain JSON values, for the manifest and for the version's id."""
     names = (
         "cleaning", "privacy", "terrain_window", "burn", "dem_error", "terrain", "gfi", "susceptibility", "evidence",
-        "calibration", "flood_zones", "hot_spots", "emerging", "silence", "scan", "scenario", "lighting", "circuits", "lamp_rates",
-        "lighting_significance",
+        "calibration", "flood_zones", "hot_spots", "emerging", "silence", "scan", "scenario", "lighting", "circuits",
+        "lamp_rates", "lighting_significance",
     )  # fmt: skip
     tide = {} if settings.tide is None else {"tide": dataclasses.asdict(settings.tide)}
     words = {name: getattr(settings.text_category, name) for name in ("min_confidence", "shipped_examples")}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from spatial.errors import ContractError
 from spatial.hexgrid.scan import ScanParameters, check_array, groups, strata_of, zone_p_values
@@ -53,8 +54,8 @@ def lighting_zone_p_values(
     Parameters
     ----------
     dark : (n,) int64, 1 for a lamp with an open incident, else 0. Incidents that meet no lamp are not counted.
-    expected : (n,) float64, at least 0, any scale: ones, or how eagerly people report about each lamp (other
-        categories' reports near by). Lamps of expectation 0 are left out.
+    expected : (n,) float64, at least 0, any scale: ones, or how readily people report about each lamp
+        (`reporting_habit`). Lamps of expectation 0 are left out.
     lamps_m : (n, 2) float64, metres, all lamps of the city: of an inventory, of OSM, or inferred along the roads.
         Without any, all distinct incidents of all categories may stand for them, the lighting ones being `dark`: then
         the question is whether lighting is a larger share of what is reported here than elsewhere.
@@ -107,6 +108,28 @@ def lighting_zone_p_values(
         _strata(expected, block, parameters.stratum_lamps),
         parameters.max_radius_m,
     )
+
+
+def reporting_habit(reports_m: Array, lamps_m: Array, within_m: float = 250.0, prior_reports: float = 5.0) -> Array:
+    """Return how readily people report about each lamp, about 1 on average: the `expected` of the p-values.
+
+    Parameters
+    ----------
+    reports_m : (m, 2) metres, distinct incidents of other categories (target-group background, Phillips et al. 2009).
+    lamps_m : (n, 2) metres.
+    within_m : incidents and lamps this near a lamp are counted. Ours: some dozens of lamps, smaller than a kelurahan.
+    prior_reports : incidents as of the whole city that are added to those near by, so that few are not taken for none.
+
+    Returns
+    -------
+    (n,) float64, above 0: incidents per lamp near by over those of the city; ones where there is no incident.
+    """
+    if len(lamps_m) == 0 or len(reports_m) == 0:
+        return np.ones(len(lamps_m))
+    lamps, reports = cKDTree(lamps_m), cKDTree(reports_m)
+    told = reports.query_ball_point(lamps_m, within_m, return_length=True)
+    likely = lamps.query_ball_point(lamps_m, within_m, return_length=True) * (len(reports_m) / len(lamps_m))
+    return np.asarray((told + prior_reports) / (likely + prior_reports), dtype=float)
 
 
 def blocks(points_m: Array, cases: Ints, district: Ints, min_points: int, min_cases: int) -> Ints:

@@ -19,7 +19,7 @@ from spatial.lighting.dark_roads import DarkRoads, dark_roads, outline
 from spatial.lighting.faults import faults_table
 from spatial.lighting.outages import OutageInputs, OutageParameters, Outages, find_outages
 from spatial.lighting.rates import RateParameters
-from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values
+from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values, reporting_habit
 from spatial.zones import (
     Identity,
     Part,
@@ -145,15 +145,17 @@ def _p_values(inputs: OutageInputs, found: Outages, parameters: SignificancePara
         at = pd.Index(found.lamps.ids).get_indexer(pd.Index(found.known.ids))
         dark, zone = (at >= 0).astype(np.int64), np.where(at >= 0, np.append(zone, -1)[at], -1)
         points = found.known.points_m
+        expected = reporting_habit(inputs.others_m, points)
     else:
         others = len(inputs.others_m)
         dark = np.concatenate([dark, np.zeros(others, dtype=np.int64)])
         zone = np.concatenate([zone, np.full(others, -1, dtype=np.int64)])
         points = np.concatenate([points, inputs.others_m])
+        expected = np.ones(len(points))
     district = np.zeros(len(points), dtype=np.int64)
     point, area = shapely.STRtree(inputs.districts).query(np.asarray(shapely.points(points), object), "intersects")
     district[point] = area + 1
-    found_p = lighting_zone_p_values(dark, np.ones(len(points)), points, zone, district, parameters, seed)
+    found_p = lighting_zone_p_values(dark, expected, points, zone, district, parameters, seed)
     return np.append(found_p, np.full(found.labels.max(initial=-1) + 1 - len(found_p), np.nan))
 
 

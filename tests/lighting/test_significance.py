@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from spatial.errors import ContractError
-from spatial.lighting.significance import SignificanceParameters, blocks, lighting_zone_p_values
+from spatial.lighting.significance import (
+    SignificanceParameters,
+    blocks,
+    lighting_zone_p_values,
+)
 
 QUICK = SignificanceParameters(replicates=99)
 Cells = np.ndarray
@@ -68,7 +72,9 @@ def false_alarms() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("kind", ["even", "districts of 1 km, known", "bursts"])
+@pytest.mark.parametrize(
+    "kind", ["even", "districts of 1 km, known", "districts of 1 km, 2 other reports a lamp", "bursts"]
+)
 def test_chance_is_called_no_more_often_than_said(false_alarms: ModuleType, kind: str) -> None:
     least = [false_alarms.lighting_p(false_alarms.KINDS[kind], s, 99, 1800.0).min(initial=1.0) for s in range(40)]
     for alpha in (0.05, 0.2):

@@ -127,7 +127,7 @@ def test_a_busy_coordinate_that_is_counted_is_listed_too() -> None:
         geometry=gpd.points_from_xy([117.5] * n, [-3.3] * n),
         crs="EPSG:4326",
     )
-    (place,) = check_reports(reports, n, 9, {}, "UTC").busy
+    (place,) = check_reports(reports, n, 9, {}, pd.DataFrame(), "UTC").busy
     assert (place.reports, place.default, place.example_id) == (51, False, "r000")
 
 
