@@ -34,8 +34,8 @@ class EmergingParameters:
     level : a bin is a hot (cold) spot at q up to this. Esri's lowest confidence, 90 %, false-discovery-adjusted over
         the whole cube as Esri does.
     trend_level : a trend is one at p up to this. Esri names no number; the same 90 %.
-    permutations : draws for the bins' p-values; as in `HotSpotParameters`, and for the same reason not closed form. Ours:
-        a tenth of those, since there are a dozen times as many bins and a hot spot holds several of them.
+    permutations : draws for the bins' p-values; as in `HotSpotParameters`, and for the same reason not closed form.
+        Ours: a tenth of those: there are a dozen times as many bins, and a hot spot holds several of them.
     cold : give cold classes too, where no hot one fits.
     """
 

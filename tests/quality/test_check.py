@@ -118,6 +118,7 @@ def test_a_busy_coordinate_that_is_counted_is_listed_too() -> None:
         {
             "report_id": [f"r{i:03d}" for i in range(n)],
             "category": "waste",
+            "category_basis": "source",
             "description": None,
             "quality": None,
             "requested_datetime": pd.Series(pd.NaT, index=range(n), dtype="datetime64[ms, UTC]"),
