@@ -95,7 +95,7 @@ def close_pairs(table: gpd.GeoDataFrame) -> pd.DataFrame:
 def with_strata(table: gpd.GeoDataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs whose texts have words, with their strata of distance (`far`) and time (`late`)."""
     plain = table["said"].str.replace(r"[#@]\w+|[^A-Za-z]", "", regex=True).str.len() > 0
-    kept = pairs.loc[plain.to_numpy()[pairs["row_a"]] & plain.to_numpy()[pairs["row_b"]]]
+    kept: pd.DataFrame = pairs.loc[plain.to_numpy()[pairs["row_a"]] & plain.to_numpy()[pairs["row_b"]]]
     return kept.assign(
         far=pd.cut(kept["distance_m"], DISTANCES_M, labels=False), late=pd.cut(kept["hours"], HOURS, labels=False)
     )
