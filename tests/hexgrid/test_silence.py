@@ -18,7 +18,8 @@ from spatial.hexgrid.grid import cells_of_points, disk_matrix
 from spatial.hexgrid.reporting import LOG_RATES, NODES, Cells, City, given_block, likelihood, posterior, prior_interval
 from spatial.hexgrid.reporting_fit import weighted_points
 from spatial.hexgrid.silence import SilenceParameters, chao_bound, misfit_p, reporting_silence
-from spatial.sources.cleaning import CleaningParameters, duplicates
+from spatial.sources.cleaning import CleaningParameters
+from spatial.sources.duplicates import duplicates
 
 CITY = City(mu=-0.5, sigma=0.8, phi=0.6, level=0.3, s=0.7, psi=0.4, beta=-0.2, w=0.5)
 
