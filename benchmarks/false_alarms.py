@@ -17,7 +17,8 @@ zone, how often in one of p ≤ 0.05, and how many zones without a planted lamp 
 Floods. Cities of 6 by 6 km in cells 350 m apart: incidents by exposure (`even`), a propensity that differs from cell to
 cell (`cells`, gamma of shape 0.5), `bursts` of two and four in a cell, `districts` of 1.5 km; zones are touching cells
 that hold incidents of a DBSCAN cluster (250 m, at least three), p as `hexakota run` gives it. `districts, background`
-is corrected by another category's reports, which know the same propensity.
+is corrected by another category's reports, which know the same propensity; in `districts, known` cells change places
+within their district, which `hexakota run` does not do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import binom
 
 from spatial.hexgrid.clusters import connected_cells, dbscan
-from spatial.hexgrid.scan import ScanParameters, zone_p_values
+from spatial.hexgrid.scan import ScanParameters, expected_within, strata_within, zone_p_values
 from spatial.lighting.significance import SignificanceParameters, lighting_zone_p_values, reporting_habit
 from spatial.lighting.snapping import fewest_lamps, snap
 from spatial.sources.cleaning import CleaningParameters
@@ -220,7 +221,8 @@ def flood_p(kind: str, seed: int, parameters: ScanParameters) -> Array:
     y, x = np.mgrid[:20, :17].astype(float)
     cells = np.column_stack([(x + 0.5 * (y % 2)).ravel(), (y * np.sqrt(0.75)).ravel()]) * 350.0
     roads = rng.gamma(4.0, 1.0, len(cells)) + 0.1
-    keen = districts(cells, rng, 1500.0)[1] if kind.startswith("districts") else np.ones(len(cells))
+    district, keen = districts(cells, rng, 1500.0)
+    keen = keen if kind.startswith("districts") else np.ones(len(cells))
     keen = rng.gamma(0.5, 2.0, len(cells)) if kind == "cells" else keen
     likely = 0.9 * len(cells) * roads * keen / (roads * keen).sum()
     told = ((1, 0.4), (2, 0.3), (4, 0.3)) if kind == "bursts" else ((1, 1.0),)
@@ -233,13 +235,17 @@ def flood_p(kind: str, seed: int, parameters: ScanParameters) -> Array:
     seeds[of_point[dbscan(points, 250.0, 3) >= 0]] = True
     tree = cKDTree(cells)
     touching = csr_array(tree.sparse_distance_matrix(tree, 360.0, output_type="coo_matrix"))
-    return zone_p_values(counts, exposure, cells, connected_cells(seeds, touching), parameters, seed)
+    stratum = None
+    if kind == "districts, known":
+        exposure = expected_within(counts, exposure, district, 10.0)
+        stratum = strata_within(roads, district, parameters.stratum_cells)
+    return zone_p_values(counts, exposure, cells, connected_cells(seeds, touching), parameters, seed, stratum)
 
 
 def flood_alarms(cities: int) -> None:
     """Print the share of cities with any flood zone called, by kind."""
     print("\n## Floods: cities with any zone of p ≤ 0.05\n\n| city | zones | called |\n|---|---|---|")
-    for kind in ("even", "cells", "bursts", "districts", "districts, background"):
+    for kind in ("even", "cells", "bursts", "districts", "districts, background", "districts, known"):
         p = [flood_p(kind, seed, ScanParameters()) for seed in range(cities)]
         called = sum((city_p <= ALPHA).any() for city_p in p)
         print(f"| {kind} | {np.mean([len(city_p) for city_p in p]):.0f} | {called / cities:.1%} |", flush=True)

@@ -108,6 +108,30 @@ def groups(label: Ints) -> list[Ints]:
     return np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
 
 
+def strata_within(expected: Array, block: Ints, size: int) -> Ints:
+    """Return the stratum of each location: of one block, and of about equal expectation; (n,) int64.
+
+    Parameters
+    ----------
+    block : (n,) int64, at least 0, such as districts between which people report more or less. size : as in
+        `ScanParameters.stratum_cells`.
+    """
+    label = np.zeros(len(expected), dtype=np.int64)
+    done = 0
+    for members in groups(block):
+        for stratum in strata_of(expected[members], size):
+            label[members[stratum]] = done
+            done += 1
+    return label
+
+
+def expected_within(cases: Ints, expected: Array, block: Ints, prior_cases: float) -> Array:
+    """Return expected cases by the rate of each location's block, drawn to the rate of all by so many cases; (n,)."""
+    likely = expected * cases.sum() / expected.sum()
+    seen, told = np.bincount(block, weights=cases), np.bincount(block, weights=likely)
+    return np.asarray(likely * ((seen + prior_cases) / (told + prior_cases))[block], dtype=float)
+
+
 def _permuted(rng: np.random.Generator, cases: Ints, strata: list[Ints], count: int) -> Ints:
     maps = np.tile(cases, (count, 1))
     for stratum in strata:

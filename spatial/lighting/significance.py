@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial.errors import ContractError
-from spatial.hexgrid.scan import ScanParameters, check_array, groups, strata_of, zone_p_values
+from spatial.hexgrid.scan import ScanParameters, check_array, expected_within, groups, strata_within, zone_p_values
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,12 +100,12 @@ def lighting_zone_p_values(
     block = blocks(lamps_m, cases, district, parameters.block_lamps, parameters.block_dark)
     return zone_p_values(
         cases,
-        _expected_dark(cases, expected, block, parameters.prior_dark),
+        expected_within(cases, expected, block, parameters.prior_dark),
         lamps_m,
         zone_of_lamp,
         ScanParameters(max_population_share=0.5, replicates=parameters.replicates),
         seed,
-        _strata(expected, block, parameters.stratum_lamps),
+        strata_within(expected, block, parameters.stratum_lamps),
         parameters.max_radius_m,
     )
 
@@ -150,24 +150,6 @@ def blocks(points_m: Array, cases: Ints, district: Ints, min_points: int, min_ca
         x, y = points_m[block].T
         order = np.lexsort((y, x) if np.ptp(x) >= np.ptp(y) else (x, y))
         waiting += np.array_split(block[order], 2)
-    return label
-
-
-def _expected_dark(cases: Ints, expected: Array, block: Ints, prior_dark: float) -> Array:
-    """Return how many dark lamps are expected at each: its expectation times the block's rate, drawn to the city's."""
-    likely = expected * cases.sum() / expected.sum()
-    seen, told = np.bincount(block, weights=cases), np.bincount(block, weights=likely)
-    return np.asarray(likely * ((seen + prior_dark) / (told + prior_dark))[block], dtype=float)
-
-
-def _strata(expected: Array, block: Ints, size: int) -> Ints:
-    label = np.zeros(len(expected), dtype=np.int64)
-    done = 0
-    for number in range(int(block.max(initial=-1)) + 1):
-        members = np.flatnonzero(block == number)
-        for group in strata_of(expected[members], size):
-            label[members[group]] = done
-            done += 1
     return label
 
 

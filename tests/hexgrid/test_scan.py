@@ -18,7 +18,15 @@ from scipy.stats import gumbel_r
 
 from spatial.errors import ContractError
 from spatial.hexgrid.circles import SAME, highest_ratios
-from spatial.hexgrid.scan import ScanParameters, gumbel_p, monte_carlo_p, scan, zone_p_values
+from spatial.hexgrid.scan import (
+    ScanParameters,
+    expected_within,
+    gumbel_p,
+    monte_carlo_p,
+    scan,
+    strata_within,
+    zone_p_values,
+)
 
 POISSON = ScanParameters(null="poisson")
 QUICK = ScanParameters(replicates=199)
@@ -224,6 +232,18 @@ def test_strata_of_the_caller_change_places_within_only(planted) -> None:
     assert zone_p_values(cases, expected, centres, zones, QUICK, 1, alone) == 1.0
     assert zone_p_values(cases, expected, centres, zones, QUICK, 1, np.where(hot, 1, 0), 2000.0) > 0.5
     assert zone_p_values(cases, expected, centres, zones, QUICK, 1, together, 2000.0) <= 0.05
+
+
+def test_by_hand_strata_and_expectations_within_blocks() -> None:
+    block = np.array([0, 1, 0, 1, 0, 1])
+    label = strata_within(np.array([1.0, 1.0, 2.0, 1.0, 1.0, 5.0]), block, 2)
+    assert label[0] == label[4] != label[2]
+    assert len({label[0], label[1]}) == 2
+    assert label[1] == label[3]
+    cases = np.array([4, 0, 2, 1, 0, 1])
+    assert expected_within(cases, np.ones(6), block, 0.5) == pytest.approx(
+        np.where(block == 0, 6.5 / 4.5, 2.5 / 4.5) * 8 / 6
+    )
 
 
 def test_cells_where_nothing_is_expected_are_left_out() -> None:
