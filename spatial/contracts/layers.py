@@ -61,6 +61,8 @@ REPORTS = Layer(
         AREA_ID,
         text("road_id", "ID jalan terdekat", "Nearest road id"),
         length_m("road_distance_m", "Jarak ke jalan", "Distance to road"),
+        text("lamp_id", "ID lampu yang diduga", "Probable lamp id"),
+        share("lamp_probability", "Peluang lampu itu", "Probability of that lamp"),
     ),
 )
 
@@ -204,8 +206,10 @@ LIGHTING_ZONES = Layer(
         text("distance_basis", "Dasar jarak", "Basis of distances", values=DISTANCE_BASES),
         length_m("dark_road_length_m", "Panjang jalan gelap", "Dark road length"),
         length_m("dark_road_length_major_m", "Panjang jalan utama gelap", "Dark major road length"),
+        Column("dark_road_by_class_m", "json", "Jalan gelap menurut kelas (m)", "Dark road by class (m)"),
         text("road_names", "Nama jalan", "Road names"),
         length_m("lit_road_length_m", "Panjang jalan berlampu", "Lit road length"),
+        number("age_days", "Lama sejak laporan pertama", "Age since the first report", "day", minimum=0.0),
         text("cause", "Dugaan penyebab", "Probable cause", values=CAUSES),
         share("cause_probability", "Peluang penyebab", "Cause probability"),
         Column("cause_parts", "json", "Bagian log-odds satu panel", "Parts of the log-odds of one circuit"),

@@ -41,6 +41,7 @@ _CAUSES = {
     "independent": ("kemungkinan {} rusak sendiri-sendiri", "probability {} of lamps that failed one by one"),
     "unknown": ("sebabnya belum jelas (satu panel {})", "cause not clear (one circuit {})"),
 }
+_DARK_ROAD = ("dark_road_length_m", "dark_road_length_major_m", "dark_road_by_class_m")
 _LABELS = {
     "lamps": ("jumlah lampu padam yang berdekatan", "dark lamps close together"),
     "age": ("lama padam", "how long they have been dark"),
@@ -67,12 +68,15 @@ class LightingZones:
     zones : as the contract `LIGHTING_ZONES` wants them, without what is counted in them later.
     members : `zone_id, member` (lamps or incidents).
     faults : as the contract `LIGHTING_FAULTS` wants them.
+    lamp_of_incident : `incident_id`, `lamp_id` (null where no lamp is known or inferred) and `lamp_probability`, the
+        lamp's weight among those that the report's place allows.
     found : the dark lamps and their groups, in the order of `zones`.
     """
 
     zones: gpd.GeoDataFrame
     members: pd.DataFrame
     faults: gpd.GeoDataFrame
+    lamp_of_incident: pd.DataFrame
     found: Outages
 
 
@@ -115,7 +119,20 @@ def lighting_zones(
         faults_table(
             found.lamps, found.snapped, found.labels, [i.zone_id for i in identities], causes, incidents, inputs.lamps
         ),
+        _lamp_of_incident(found, incidents),
         found,
+    )
+
+
+def _lamp_of_incident(found: Outages, incidents: pd.DataFrame) -> pd.DataFrame:
+    lamp = found.snapped["lamp"].to_numpy(np.int64)
+    is_lamp = found.lamps.source[lamp] != "report"
+    return pd.DataFrame(
+        {
+            "incident_id": incidents.loc[found.snapped.index, "incident_id"].to_numpy(dtype=object),
+            "lamp_id": np.where(is_lamp, found.lamps.ids[lamp], None),
+            "lamp_probability": np.where(is_lamp, found.snapped["probability"].to_numpy(float), np.nan),
+        }
     )
 
 
@@ -201,15 +218,19 @@ class _Zone:
         plane = (self.found.lamps.at.edge[self.members] < 0).any()
         told: dict[str, object] = {"distance_basis": "plane" if plane else "network"}
         if roads is None or self.pieces.empty:
-            return told | {"dark_road_length_m": None, "dark_road_length_major_m": None, "road_names": None}
+            return told | dict.fromkeys((*_DARK_ROAD, "road_names"))
         metres = self.pieces.groupby("line")["length_m"].sum()
         own = roads.iloc[metres.index]
         major = metres.to_numpy()[own["highway"].isin(MAJOR).to_numpy(dtype=bool)].sum()
+        classes = bool(roads["highway"].notna().any())
+        of_class = metres.groupby(own["highway"].fillna("unknown").to_numpy(dtype=object)).sum()
+        by_class = {str(name): round(float(value), 3) for name, value in of_class.items()}
         by_name = metres.groupby(own["name"].to_numpy(dtype=object, na_value=None)).sum()
         names = sorted(by_name.index, key=lambda name: (-by_name[name], name))
         return told | {
             "dark_road_length_m": float(metres.sum()),
-            "dark_road_length_major_m": float(major) if roads["highway"].notna().any() else None,
+            "dark_road_length_major_m": float(major) if classes else None,
+            "dark_road_by_class_m": json.dumps(by_class) if classes else None,
             "road_names": ", ".join(names) or None,
         }
 
@@ -261,6 +282,7 @@ def _row(
         "explanation_en": text_en,
         "version": version,
         **zone.lamps(),
+        "age_days": days,
         "cause": why.cause.cause,
         "cause_probability": why.cause.cause_probability,
         "cause_parts": json.dumps(why.cause.log_odds),

@@ -104,7 +104,7 @@ def analyse_city(
         "lighting": _touching(inputs, outages.to_crs("EPSG:4326"), roads, "lighting_zone_ids"),
     }
     layers = {
-        REPORTS: _only(placed.reports, REPORTS),
+        REPORTS: _only(_with_lamps(placed.reports, lighting, settings), REPORTS),
         HEXAGONS: _only(cells, HEXAGONS),
         ROADS: roads,
         FLOOD_ZONES: zones["flood"],
@@ -136,6 +136,13 @@ def _public(layer: Layer, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a table with personal data taken out of what people wrote in it."""
     written = [column.name for column in layer.columns if column.free_text and column.name in table]
     return table.assign(**{name: redact_column(table[name]) for name in written})
+
+
+def _with_lamps(reports: gpd.GeoDataFrame, lighting: LightingZones, settings: Settings) -> gpd.GeoDataFrame:
+    """Return the reports of open incidents with their lamps; none where small counts are withheld."""
+    if settings.privacy.min_count:
+        return reports
+    return reports.merge(lighting.lamp_of_incident, on="incident_id", how="left", validate="many_to_one")
 
 
 def _of_type(previous: pd.DataFrame, zone_type: str) -> pd.DataFrame:

@@ -182,8 +182,9 @@ def add_silence(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, 
     np.add.at(by_reports, (own["cell"].to_numpy(np.int64), own["n_reports"].clip(upper=4).to_numpy(np.int64) - 1), 1.0)
     road_m = np.nan_to_num(cells["road_length_m"].to_numpy(float))
     found = reporting_silence(by_reports, road_m, neighbours, settings.silence)
-    cells["silence"], cells["reporting_rate"] = found.silence, found.reporting_rate
-    cells["reporting_rate_low"], cells["reporting_rate_high"] = found.low, found.high
+    if "no_repeats" not in found.warnings:  # the level would be a belief, not a finding
+        cells["silence"], cells["reporting_rate"] = found.silence, found.reporting_rate
+        cells["reporting_rate_low"], cells["reporting_rate_high"] = found.low, found.high
     return {"reporting_basis": found.basis, "reporting_warnings": ",".join(found.warnings)}
 
 

@@ -156,10 +156,20 @@ _RULES: tuple[Rule, ...] = (
         ("silence", "reporting_rate*"),
         lambda k: True,
         text(
-            "sel tanpa jalan dan tanpa laporan, atau kurang dari 30 kejadian di kota ini",
-            "the cell has neither road nor report, or the city has fewer than 30 incidents",
+            "sel tanpa jalan dan laporan, kurang dari 30 kejadian di kota, atau tak ada yang dilaporkan dua kali",
+            "a cell without road and report, fewer than 30 incidents in the city, or none that was reported twice",
         ),
     ),
+    (
+        ("reports.lamp_id", "reports.lamp_probability"),
+        lambda k: True,
+        text(
+            "bukan laporan PJU yang terbuka, atau tidak ada lampu di dekatnya", "no open lamp report, or no lamp near"
+        ),
+    ),
+    (("lighting_zones.age_days",), lambda k: True, _NO_TIMES),
+    (("lighting_zones.dark_road_by_class_m",), lambda k: not k.road_classes, _NO_CLASSES),
+    (("lighting_zones.dark_road_by_class_m",), lambda k: True, text("tidak ada jalan di dekatnya", "no road is near")),
     (("lighting_zones.panel_id",), lambda k: True, text("bukan satu panel", "not one circuit")),
     (
         ("lighting_faults.panel_id", "cause_probability"),

@@ -76,8 +76,8 @@ def _of_reporting(facts: Mapping[str, Any]) -> list[Lack]:
         (
             "no_repeats" in told,
             "no_repeated_reports",
-            "Tidak ada kejadian yang dilaporkan dua kali: laju pelaporan hanya membandingkan antarsel.",
-            "No incident was reported twice: reporting rates only compare cells with each other.",
+            "Tidak ada kejadian yang dilaporkan dua kali: laju pelaporan dan silence tidak dapat diketahui.",
+            "No incident was reported twice: reporting rates and silence cannot be known.",
         ),
         (
             "repeats_do_not_fit" in told,
