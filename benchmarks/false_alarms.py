@@ -7,7 +7,7 @@ Lighting. Cities of 3 by 3 km whose streets, some 120 m apart, carry a lamp ever
 4 % of the lamps are dark and told of by chance: evenly, by a propensity that differs from lamp to lamp (gamma of shape
 0.3) or between squares (lognormal, sigma 0.8, of 1 km or of 500 m). Each is told of once, or in bursts: half of them
 3.5 times on average, each report 8 m off in either axis; reports within 20 m merged as in a run, or not merged;
-snapped to the fewest lamps within 25 m, or to the nearest within 30 m. The scan knows nothing of the propensity, or the
+snapped to the fewest lamps within 20 m, or to the nearest within 30 m. The scan knows nothing of the propensity, or the
 district, or a background: other reports, 2 or 0.2 a lamp, that know the same propensity. Zones are DBSCAN clusters of
 dark lamps within three spacings, at least three. Printed: share of cities with any zone of p ≤ 0.05.
 
@@ -136,7 +136,11 @@ def told_of(where: City, out: NDArray[np.bool_], kind: Kind, rng: np.random.Gene
         same = ["street_light"] * len(reports)
         first = duplicates(reports, same, np.zeros(len(reports)), [f"{i:06d}" for i in range(len(reports))], CLEANING)
         reports = reports[np.unique(first)]
-    met = snap(reports, where.lamps, 30.0) if kind.nearest else fewest_lamps(reports, where.lamps, 25.0)
+    met = (
+        snap(reports, where.lamps, 30.0)
+        if kind.nearest
+        else fewest_lamps(reports, where.lamps, CLEANING.duplicate_distance_m)
+    )
     dark = np.zeros(len(where.lamps), dtype=np.int64)
     dark[met[met >= 0]] = 1
     return dark

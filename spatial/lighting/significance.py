@@ -116,8 +116,8 @@ def fewest_lamps(points_m: Array, lamps_m: Array, within_m: float) -> Ints:
 
     The lamp that lies within reach of most reports takes them all, then that of most of those that are left, and so on
     (greedy set cover, Johnson 1974); equals by position, west first. So the reports about one dark lamp, some of which
-    lie nearer to a neighbour, make one lamp dark and not three. `within_m` should be some three times the error of a
-    report's coordinate. Where lamps stand closer than that, true neighbours may be taken for one: it errs to fewer.
+    lie nearer to a neighbour, make one lamp dark and not three. `within_m` should be the distance within which two
+    reports are taken for duplicates: less leaves strays, more takes true neighbours for one and hides dark panels.
     """
     lamp = np.full(len(points_m), -1, dtype=np.int64)
     if len(points_m) == 0 or len(lamps_m) == 0:
