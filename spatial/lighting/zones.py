@@ -154,8 +154,11 @@ def _causes(
 
 def _p_values(inputs: OutageInputs, found: Outages, parameters: SignificanceParameters, seed: int) -> Array:
     """Return how often chance alone makes as much of each zone: among all lamps, or among the distinct incidents of all
-    categories where no lamp is known.
+    categories where no lamp is known. NaN where nothing tells how readily people report.
     """
+    zones = int(found.labels.max(initial=-1)) + 1
+    if not len(inputs.others_m) and not len(inputs.districts):
+        return np.full(zones, np.nan)  # who reports is not known, and lamps alone do not tell
     dark, zone = np.ones(len(found.lamps), dtype=np.int64), found.labels
     points = found.lamps.points_m
     if len(found.known):
@@ -173,7 +176,7 @@ def _p_values(inputs: OutageInputs, found: Outages, parameters: SignificancePara
     point, area = shapely.STRtree(inputs.districts).query(np.asarray(shapely.points(points), object), "intersects")
     district[point] = area + 1
     found_p = lighting_zone_p_values(dark, expected, points, zone, district, parameters, seed)
-    return np.append(found_p, np.full(found.labels.max(initial=-1) + 1 - len(found_p), np.nan))
+    return np.append(found_p, np.full(zones - len(found_p), np.nan))
 
 
 class _Zone:

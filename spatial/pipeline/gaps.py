@@ -109,10 +109,21 @@ _RULES: tuple[Rule, ...] = (
     (
         ("lighting_zones.p_value",),
         lambda k: True,
-        text("kurang dari sepuluh lampu padam di kota ini", "fewer than ten dark lamps in the city"),
+        text(
+            "kurang dari sepuluh lampu padam, atau tanpa laporan lain dan kelurahan kebiasaan melapor tidak diketahui",
+            "fewer than ten dark lamps, or neither other reports nor kelurahan tell of reporting habits",
+        ),
     ),
     (("flood_zones.p_value",), lambda k: not k.reports, _NO_REPORTS),
     (("flood_zones.p_value",), lambda k: k.flood_incidents < 30, _FEW),
+    (
+        ("flood_zones.p_value",),
+        lambda k: not k.background and not k.kelurahan,
+        text(
+            "tanpa laporan lain dan kelurahan kebiasaan melapor tidak diketahui",
+            "neither other reports nor kelurahan tell of reporting habits",
+        ),
+    ),
     (
         ("depression_frequency",),
         lambda k: k.elevation and not k.elevation_error,
