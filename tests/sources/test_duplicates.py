@@ -50,6 +50,24 @@ def test_of_two_first_reports_in_reach_the_nearer_is_joined() -> None:
     assert first_of([(0, 0), (35, 0), (18, 0)], [0, 0, 0]) == [0, 1, 1]
 
 
+@pytest.mark.parametrize("way", [(1, 0), (-1, 0), (0, 1), (0, -1)])
+@pytest.mark.parametrize("start", [(0.0, 0.0), (13.0, 7.0), (-5.0, 19.0)])
+def test_of_two_first_reports_as_near_the_earlier_is_joined_wherever_they_lie(
+    way: tuple[int, int], start: tuple[float, float]
+) -> None:
+    ends = [(start[0] + m * way[0], start[1] + m * way[1]) for m in (0, 32, 16)]
+    assert first_of(ends, [0, 0, 0.5]) == [0, 1, 0]
+    assert first_of(ends, [0, 0, 0.5], order=["b", "a", "c"]) == [0, 1, 1]
+
+
+@pytest.mark.parametrize("angle", range(0, 360, 15))
+def test_reach_is_the_same_in_every_direction(angle: int) -> None:
+    x, y = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    for start in (0.0, 9.9, 19.9):
+        near = [(start, start), (start + 19.9 * x, start + 19.9 * y), (start + 41 * x, start + 41 * y)]
+        assert first_of(near, [0, 1, 2]) == [0, 0, 2]
+
+
 def test_chains_of_near_reports_do_not_grow_into_one_incident() -> None:
     assert first_of([(15 * i, 0) for i in range(7)], [0] * 7) == [0, 0, 2, 2, 4, 4, 6]
     told = first_of([(70 * i, 0) for i in range(5)], [0] * 5, [MELATI] * 5)
@@ -182,8 +200,8 @@ def plain(points: Any, category: Any, days: Any, order: Any, texts: Any) -> list
             score = P.duplicate_odds_base - P.duplicate_odds_distance * math.log1p(metres / 10)
             score += P.duplicate_odds_likeness * (likeness or 0.0) - P.duplicate_odds_time * math.log1p(24 * gap)
             if gap <= P.duplicate_days and metres <= reach and (likeness is None or score >= 0):
-                options.append((-score, metres, position.index(j), j))
-        leader[i] = min(options)[3] if options else i
+                options.append((-score, position.index(j), j))
+        leader[i] = min(options)[2] if options else i
     return [leader[i] for i in range(n)]
 
 
