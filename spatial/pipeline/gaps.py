@@ -118,7 +118,7 @@ _RULES: tuple[Rule, ...] = (
     (("flood_zones.p_value",), lambda k: k.flood_incidents < 30, _FEW),
     (
         ("flood_zones.p_value",),
-        lambda k: not k.background and not k.kelurahan,
+        lambda k: True,
         text(
             "tanpa laporan lain dan kelurahan kebiasaan melapor tidak diketahui",
             "neither other reports nor kelurahan tell of reporting habits",
