@@ -20,6 +20,7 @@ def check_folder(path: Path, city: Path) -> None:
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> list[Path]:
     """Write files into a folder, which is made; return their paths. Raises InputError where they cannot be."""
+    staged = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -27,5 +28,7 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> list[Path]:
             staged.write_bytes(content)
             staged.replace(folder / name)
     except OSError as error:
+        if staged != folder:
+            staged.unlink(missing_ok=True)
         raise InputError(folder, "--out", f"cannot be written ({error.strerror})", "name another place") from error
     return [folder / name for name in files]

@@ -86,7 +86,8 @@ def _left_to_others(faults: gpd.GeoDataFrame, as_of: str | None, owners: tuple[s
     """Return why each fault is left to others, null where it is not."""
     why = pd.Series(None, index=faults.index, dtype=object)
     if owners:
-        why[faults["owner"].notna() & ~faults["owner"].isin(owners)] = "owner"
+        theirs = [isinstance(told, str) and not set(told.split(", ")) & set(owners) for told in faults["owner"]]
+        why[np.array(theirs, dtype=bool)] = "owner"
     if as_of is not None:
         ends = pd.to_datetime(faults["warranty_until"], utc=True)  # a column without any time is read without a zone
         why[ends >= pd.Timestamp(as_of).normalize()] = "warranty"

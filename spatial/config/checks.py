@@ -37,12 +37,13 @@ _SHARES = (
     "duplicate_probability",
     "duplicate_common_share",
     "min_confidence",
+    "misfit_p",
 )
 _ANY_SIGN = ("duplicate_odds_base", "sea_level_m", "twi_low", "twi_high", "offset_m", "level_m")
 _NOT_ZERO = (
     "slope_floor_deg", "channel_reach_m", "depression_full_m", "half_life_days", "eps_m", "min_cluster", "eps_spacings",
     "min_lamps", "default_spacing_m", "full_lamps", "full_days", "weight_lamps", "weight_stream", "default_factor",
-    "location_sigma_m", "dark_share", "outline_m",
+    "location_sigma_m", "dark_share", "outline_m", "step_days",
     "coefficient_m", "exponent", "least_height_m", "sea_height_m", "stream_threshold_km2",
     "realisations", "wet_depth_m", "min_depth_m", "max_population_share", "trees", "tree_depth", "learning_rate",
     "min_cells_leaf", "n_resamples",
@@ -114,6 +115,7 @@ def _check_orders(path: Path, settings: Settings) -> None:
     for name in ("replicates", "stratum_cells"):
         if getattr(settings.scan, name) < 2:
             raise InputError(path, f"scan.{name}", f"{getattr(settings.scan, name)} is less than 2", "say 999 and 10")
+    _check_tests(path, settings)
     if not 0 < settings.evidence.interval < 1:
         raise InputError(path, "evidence.interval", f"{settings.evidence.interval} is not between 0 and 1", "say 0.9")
     _check_folds(path, settings)
@@ -139,6 +141,24 @@ def _check_privacy(path: Path, settings: Settings) -> None:
     if settings.area.hull_of == "reports":
         hint = "name a boundary file, or give a bbox"
         raise InputError(path, "area.hull_of", "the hull of reports shows where withheld ones lie", hint)
+
+
+def _check_tests(path: Path, settings: Settings) -> None:
+    """Refuse levels and numbers that a test of hot spots or silence cannot have."""
+    emerging = settings.emerging
+    levels = {
+        "silence.interval": settings.silence.interval,
+        "emerging.level": emerging.level,
+        "emerging.trend_level": emerging.trend_level,
+    }
+    for key, level in levels.items():
+        if not 0 < level < 1:
+            raise InputError(path, key, f"{level} is not between 0 and 1", "see docs/city-toml.md")
+    if not 2 <= emerging.min_steps <= emerging.steps:
+        raise InputError(path, "emerging.min_steps", f"{emerging.min_steps} is not from 2 to steps", "say 10")
+    for key, number in (("emerging", emerging.permutations), ("hot_spots", settings.hot_spots.permutations)):
+        if number < 1:
+            raise InputError(path, f"{key}.permutations", f"{number} is below 1", "say 99999")
 
 
 def _check_folds(path: Path, settings: Settings) -> None:

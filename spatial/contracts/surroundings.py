@@ -155,7 +155,7 @@ STREET_LAMPS = Layer(
         text("lamp_id", "ID lampu", "Lamp id", nullable=False),
         text("panel_id", "ID panel", "Panel id"),
         text("kind", "Jenis lampu", "Kind of lamp", values=LAMP_KINDS),
-        text("owner", "Pemilik", "Owner"),
+        text("owner", "Pemilik", "Owner", free_text=True),
         time("warranty_until", "Garansi sampai", "Under warranty until"),
         text("source", "Asal data", "Where it comes from", nullable=False),
         text("cell", "Sel H3", "H3 cell"),

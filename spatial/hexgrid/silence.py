@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, diags_array, sparray
 from scipy.stats import chi2
 
 from spatial.errors import ContractError
-from spatial.hexgrid.reporting import LOG_RATES, Cells, City, Posterior, given_block, likelihood, posterior
+from spatial.hexgrid.reporting import LOG_RATES, NODES, Cells, City, Posterior, given_block, likelihood, posterior
 from spatial.hexgrid.reporting_fit import Cities, fit_city
 
 Array = NDArray[np.float64]
@@ -196,7 +196,7 @@ def _posterior(cells: Cells, rows: NDArray[np.int64], neighbours: csr_array, cit
     near = neighbours[rows]
     others = np.unique(near.indices)
     table = likelihood(cells.take(others), city)[0]
-    told = given_block(table, city).reshape(len(others), -1)
+    told = given_block(table, city).reshape(len(others), LOG_RATES.size * NODES.size)
     around = (near[:, others] @ told).reshape(len(rows), *table.shape[1:])
     mine = cells.take(rows)
     return posterior(mine, likelihood(mine, city)[0], around, city)

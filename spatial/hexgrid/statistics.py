@@ -49,9 +49,11 @@ def relative_risk(
     cell), so k is averaged over its posterior: negative-binomial likelihood times a prior that is uniform in the
     shrinkage k / (k + e) of the cell of median expectation e (Christiansen & Morris 1997). The interval is that of the
     gamma distribution with the posterior's mean and variance, widened where it would not hold the mean. The city's own
-    rate is taken as known, and cells as independent. A cell with no expectation keeps the prior's mean and interval.
+    rate is taken as known, and cells as independent. A cell with no expectation keeps the prior's mean and interval,
+    whatever its count.
     """
     y, e = np.asarray(counts, float), np.asarray(expected, float)
+    y = np.where(e > 0, y, 0.0)  # what cannot happen tells nothing of the others
     if y.sum() <= 0 or e.sum() <= 0:
         ones = np.ones_like(y)
         return RelativeRisk(ones, np.zeros_like(y), np.full_like(y, np.inf), float("nan"))

@@ -54,7 +54,7 @@ class ZoneCause:
 
 def gather(
     dark: Lamps, snapped: pd.DataFrame, days: Array, known: Lamps, inventory: gpd.GeoDataFrame | None,
-    network: RoadNetwork | None, roads: gpd.GeoDataFrame | None,
+    network: RoadNetwork | None, roads: gpd.GeoDataFrame | None, largest_panel: int,
 ) -> CityLamps:  # fmt: skip
     """Return the lamps of a city as evidence wants them.
 
@@ -63,7 +63,7 @@ def gather(
     dark : m dark lamps. snapped : of each open incident `lamp` (position in `dark`) and `probability`.
     days : of each open incident its age at `as_of`, days; NaN where unknown; in the order of `snapped`.
     known : lamps of the inventory and the map. inventory : their `lamp_id`, `kind`, `panel_id`, or None.
-    network, roads : of the city, or None.
+    network, roads : of the city, or None. largest_panel : lamps; see `RateParameters`.
     """
     lamps = _surroundings(dark, known, network, roads)
     at = pd.Index(lamps.ids).get_indexer(pd.Index(dark.ids)).astype(np.int64)
@@ -73,6 +73,8 @@ def gather(
     first = np.full(len(lamps), -np.inf)
     np.fmax.at(first, lamp, np.maximum(days, 0.0))
     kind, panel = (_told(inventory, column, lamps.ids) for column in ("kind", "panel_id"))
+    size = pd.Series(panel).map(pd.Series(panel).value_counts()).to_numpy(float)
+    panel[size > largest_panel] = None  # an id that more lamps bear than a panel feeds names none
     return CityLamps(
         lamps,
         at,
@@ -93,7 +95,9 @@ def _surroundings(dark: Lamps, known: Lamps, network: RoadNetwork | None, roads:
         spacing = float(seeds.spacing_m[0])
         reach = np.full(len(seeds), REACH_SPACINGS * spacing)
         around = inferred_lamps(network, roads, spacing, seeds.points_m, reach)
-        lamps = joined(lamps, around.take(np.flatnonzero(~np.isin(around.ids.astype(str), seeds.ids.astype(str)))))
+        known_roads = np.unique(known.road[known.road >= 0])  # whose lamps the inventory knows
+        new = ~np.isin(around.ids.astype(str), seeds.ids.astype(str)) & ~np.isin(around.road, known_roads)
+        lamps = joined(lamps, around.take(np.flatnonzero(new)))
     return lamps
 
 

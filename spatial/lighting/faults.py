@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from spatial.lighting.lamps import Lamps
 from spatial.zones import joined_names
 
 Ints = NDArray[np.int64]
+_KINDS = {"inventory": "lamp", "osm": "lamp", "inferred": "lamp", "report": "place"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,14 +53,16 @@ def faults_table(
     where the panel stands is not known.
     """
     circuits = _circuits(dark, causes)
+    told = None if inventory is None else inventory.set_index("lamp_id")
+    of_lamp = snapped.groupby("lamp").groups
     taken = {int(i) for circuit in circuits for i in circuit.reported}
     alone = [
-        _Fault(f"lamp/{dark.ids[i]}", "lamp", np.array([i]), dark.take(np.array([i])))
+        _Fault(f"{_KINDS[str(dark.source[i])]}/{dark.ids[i]}", "lamp", np.array([i]), dark.take(np.array([i])))
         for i in range(len(dark))
         if i not in taken
     ]
     rows = [
-        _row(fault, dark, snapped, labels, zone_ids, incidents, inventory)
+        _row(fault, dark, of_lamp, labels, zone_ids, incidents, told)
         for fault in sorted([*circuits, *alone], key=lambda fault: fault.fault_id)
     ]
     table = pd.DataFrame(rows, columns=[*LIGHTING_FAULTS.names, "geometry"])
@@ -68,7 +72,9 @@ def faults_table(
 
 
 def _circuits(dark: Lamps, causes: Sequence[ZoneCause]) -> list[_Fault]:
-    """Return the circuits that are dark; zones on one panel are one fault, and no lamp is on two."""
+    """Return the circuits that are dark; zones on one panel are one fault, and no lamp is on two: the likelier circuit
+    keeps it. What is left of the other is a circuit only if more than one of its lamps is reported.
+    """
     found: dict[str, ZoneCause] = {}
     for one in causes:
         panel = one.cause.panel_id
@@ -76,24 +82,22 @@ def _circuits(dark: Lamps, causes: Sequence[ZoneCause]) -> list[_Fault]:
             best = found.get(panel)
             if best is None or one.cause.circuit_probability > best.cause.circuit_probability:
                 found[panel] = one
-    taken: set[int] = set()
+    taken: set[str] = set()
     faults = []
     for panel, one in sorted(found.items(), key=lambda item: (-item[1].cause.circuit_probability, item[0])):
-        own = [int(i) for i in np.flatnonzero(np.isin(dark.ids.astype(str), one.lamps.ids.astype(str)))]
-        reported = np.array([i for i in own if i not in taken], dtype=np.int64)
-        if len(reported):
-            taken |= set(own)
-            faults.append(
-                _Fault(f"circuit/{panel}", "circuit", reported, one.lamps, panel, one.cause.circuit_probability)
-            )
+        lamps = one.lamps.take(np.array([i for i, own in enumerate(one.lamps.ids) if own not in taken], dtype=np.int64))
+        reported = np.flatnonzero(np.isin(dark.ids.astype(str), lamps.ids.astype(str)))
+        if len(reported) > 1:
+            taken |= set(lamps.ids)
+            faults.append(_Fault(f"circuit/{panel}", "circuit", reported, lamps, panel, one.cause.circuit_probability))
     return faults
 
 
 def _row(
-    fault: _Fault, dark: Lamps, snapped: pd.DataFrame, labels: Ints, zone_ids: Sequence[str],
-    incidents: pd.DataFrame, inventory: gpd.GeoDataFrame | None,
+    fault: _Fault, dark: Lamps, of_lamp: Mapping[Any, pd.Index[Any]], labels: Ints, zone_ids: Sequence[str],
+    incidents: pd.DataFrame, inventory: pd.DataFrame | None,
 ) -> dict[str, object]:  # fmt: skip
-    told = incidents.loc[snapped.index[snapped["lamp"].isin(fault.reported)]]
+    told = incidents.loc[[row for lamp in fault.reported for row in of_lamp[lamp]]]
     zones = sorted({zone_ids[label] for label in labels[fault.reported] if label >= 0})
     metres, one = float(fault.lamps.spacing_m.sum()), float(fault.lamps.spacing_m.mean())
     sure = 0.0 if fault.probability is None else fault.probability
@@ -108,7 +112,7 @@ def _row(
         "cause_probability": fault.probability,
         "lamps_reported": len(fault.reported),
         "lamps_dark": len(fault.lamps),
-        "lamp_ids": ",".join(dark.ids[fault.reported]),
+        "lamp_ids": ",".join(dark.ids[i] for i in fault.reported if dark.source[i] != "report") or None,
         "dark_road_length_m": metres,
         "relit_m": sure * metres + (1.0 - sure) * one,
         "n_reports": int(told["n_reports"].sum()),
@@ -124,8 +128,8 @@ def _row(
     }
 
 
-def _of_inventory(inventory: gpd.GeoDataFrame | None, column: str, lamps: Lamps) -> list[str]:
+def _of_inventory(inventory: pd.DataFrame | None, column: str, lamps: Lamps) -> list[str]:
     """Return what the inventory tells of the lamps, without what it does not."""
     if inventory is None or column not in inventory:
         return []
-    return list(inventory.loc[inventory["lamp_id"].isin(lamps.ids), column].dropna())
+    return list(inventory[column].reindex(lamps.ids).dropna())

@@ -12,7 +12,7 @@ from spatial.errors import ContractError
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-EXACT_STOPS = 10  # routes up to here are the shortest there is; 2^10 · 10² steps
+EXACT_STOPS = 8  # routes up to here are the shortest there is; 2^8 · 8² steps
 _ROUNDS = 50
 
 

@@ -112,16 +112,29 @@ def lighting_zones(
     table["priority_rank"] = priority_rank(
         table["score"], table["road_length_m"], table["road_length_major_m"], table["n_incidents"], table["work"]
     )
+    faults = faults_table(
+        found.lamps, found.snapped, found.labels, [i.zone_id for i in identities], causes, incidents, inputs.lamps
+    )
+    table["panel_id"] = _panels(table, faults)
     pairs = [(i.zone_id, member) for i, g in zip(identities, groups, strict=True) for member in found.lamps.ids[g]]
     return LightingZones(
         table.drop(columns=["road_length_major_m", "work"]),
         pd.DataFrame(pairs, columns=["zone_id", "member"]),
-        faults_table(
-            found.lamps, found.snapped, found.labels, [i.zone_id for i in identities], causes, incidents, inputs.lamps
-        ),
+        faults,
         _lamp_of_incident(found, incidents),
         found,
     )
+
+
+def _panels(zones: gpd.GeoDataFrame, faults: gpd.GeoDataFrame) -> list[str | None]:
+    """Return the panel of each zone whose cause is a circuit: that of the circuit fault most of its lamps are on."""
+    circuits = faults[faults["kind"] == "circuit"].sort_values("lamps_reported", ascending=False, kind="stable")
+    panel: dict[str, str] = {}
+    for ids, name in zip(circuits["lighting_zone_ids"].fillna(""), circuits["panel_id"], strict=True):
+        for zone in ids.split(","):
+            panel.setdefault(zone, name)
+    pairs = zip(zones["zone_id"], zones["cause"], strict=True)
+    return [panel.get(zone) if cause == "circuit" else None for zone, cause in pairs]
 
 
 def _lamp_of_incident(found: Outages, incidents: pd.DataFrame) -> pd.DataFrame:
@@ -147,7 +160,16 @@ def _causes(
     if as_of is not None:
         days = (as_of - incidents["requested_datetime"]).dt.total_seconds().to_numpy(float) / 86_400.0
     told = days[found.snapped.index.to_numpy(np.int64)]
-    city = gather(found.lamps, found.snapped, told, found.known, inputs.lamps, found.network, inputs.roads)
+    city = gather(
+        found.lamps,
+        found.snapped,
+        told,
+        found.known,
+        inputs.lamps,
+        found.network,
+        inputs.roads,
+        methods.rates.largest_panel,
+    )
     n_reports = incidents["n_reports"].to_numpy(np.int64)
     return causes_of(city, found.labels, n_reports, methods.rates, methods.circuits)
 
@@ -176,7 +198,10 @@ def _p_values(inputs: OutageInputs, found: Outages, parameters: SignificancePara
     point, area = shapely.STRtree(inputs.districts).query(np.asarray(shapely.points(points), object), "intersects")
     district[point] = area + 1
     found_p = lighting_zone_p_values(dark, expected, points, zone, district, parameters, seed)
-    return np.append(found_p, np.full(zones - len(found_p), np.nan))
+    p = np.full(zones, np.nan)
+    p[: len(found_p)] = found_p
+    p[~np.isin(np.arange(zones), zone)] = np.nan  # none of its lamps is known
+    return p
 
 
 class _Zone:
@@ -256,7 +281,7 @@ def _row(
     kelurahan = joined_names(incidents["kelurahan"].tolist())
     dark = zone.dark_road()
     where = ", ".join(str(place) for place in (dark["road_names"], kelurahan) if place is not None)
-    lamps = zone.basis in ("inventory", "osm")
+    lamps = bool(np.isin(zone.found.lamps.source[zone.members], ("inventory", "osm")).all())
     since = incidents["requested_datetime"].min().tz_convert(zone.inputs.time_zone)
     text_id, text_en = sentence(parts, score, *subject(len(zone.members), lamps, where, since, why.cause))
     return {
@@ -289,7 +314,6 @@ def _row(
         "cause": why.cause.cause,
         "cause_probability": why.cause.cause_probability,
         "cause_parts": json.dumps(why.cause.log_odds),
-        "panel_id": why.cause.panel_id,
         **dark,
         "work": len(zone.members),
         "geometry": zone.shape,

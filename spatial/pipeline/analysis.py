@@ -44,7 +44,7 @@ from spatial.pipeline.inputs import Inputs
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.release import enough_lamps, without_zeros
 from spatial.pipeline.reports import Placed
-from spatial.sources.redaction import redact_column
+from spatial.sources.redaction import redact, redact_column
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,6 +80,8 @@ def analyse_city(
     cells = base_cells(inputs, placed, settings)
     add_roads_and_lamps(cells, plane, grid)
     facts: dict[str, float | int | str | None] = {"roads_outside_area": plane.roads_outside}
+    if inputs.lamp_words:
+        facts["lamp_words_unknown"] = ", ".join(f"{redact(w)} ({n})" for w, n in sorted(inputs.lamp_words.items())[:20])
     progress.stage("terrain", "Menghitung medan / computing terrain")
     ground = study_ground(inputs, settings, progress)
     terrain_parts = add_ground(cells, ground, settings.dem_error.min_depth_m, facts)

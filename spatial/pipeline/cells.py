@@ -130,8 +130,9 @@ def add_lighting_score(cells: gpd.GeoDataFrame, settings: Settings) -> None:
     """Score cells by the attributable fraction of their open lighting incidents, as `flood_evidence` does."""
     cells["lighting_score"], cells["lighting_class"] = np.nan, None
     if "incidents_lighting" in cells and cells["incidents_lighting"].sum() > 0:
-        risk = relative_risk(cells["incidents_lighting"], lighting_exposure(cells)[0])
-        score = 1.0 - 1.0 / np.maximum(risk.mean, 1.0)
+        exposure = np.nan_to_num(lighting_exposure(cells)[0])
+        risk = relative_risk(cells["incidents_lighting"], exposure)
+        score = np.where(exposure > 0, 1.0 - 1.0 / np.maximum(risk.mean, 1.0), np.nan)
         cells["lighting_score"] = score
         cells["lighting_class"] = classify(score, settings.lighting.class_breaks)
 
@@ -175,7 +176,7 @@ def add_silence(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, 
 
     Incidents of floods and drainage are left out: they come in storms, not by exposure.
     """
-    if placed.reports.empty:
+    if placed.reports.empty or settings.privacy.min_count:  # released reports hold no repeats
         return {}
     own = placed.incidents[~placed.incidents["category"].isin(NOT_BACKGROUND)]
     by_reports = np.zeros((len(cells), 4))
@@ -183,7 +184,8 @@ def add_silence(cells: gpd.GeoDataFrame, placed: Placed, neighbours: csr_array, 
     road_m = np.nan_to_num(cells["road_length_m"].to_numpy(float))
     found = reporting_silence(by_reports, road_m, neighbours, settings.silence)
     if "no_repeats" not in found.warnings:  # the level would be a belief, not a finding
-        cells["silence"], cells["reporting_rate"] = found.silence, found.reporting_rate
+        cells["silence"] = np.clip(found.silence, 0.0, 1.0)
+        cells["reporting_rate"] = np.clip(found.reporting_rate, 0.0, 1.0)
         cells["reporting_rate_low"], cells["reporting_rate_high"] = found.low, found.high
     return {"reporting_basis": found.basis, "reporting_warnings": ",".join(found.warnings)}
 

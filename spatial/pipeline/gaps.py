@@ -78,6 +78,9 @@ _RULES: tuple[Rule, ...] = (
             "depth_m",
             "quality",
             "duplicate_of",
+            "category_basis",
+            "reports.lamp_id",
+            "reports.lamp_probability",
             "reports.road_id",
             "reports.road_distance_m",
         ),
@@ -165,6 +168,11 @@ _RULES: tuple[Rule, ...] = (
     (("silence", "reporting_rate*"), lambda k: not k.reports, _NO_REPORTS),
     (
         ("silence", "reporting_rate*"),
+        lambda k: k.min_count > 0,
+        text("ditahan: laporan berulang tidak dilepas ([privacy])", "withheld: repeats are not released ([privacy])"),
+    ),
+    (
+        ("silence", "reporting_rate*"),
         lambda k: True,
         text(
             "sel tanpa jalan dan laporan, kurang dari 30 kejadian di kota, atau tak ada yang dilaporkan dua kali",
@@ -212,6 +220,11 @@ _RULES: tuple[Rule, ...] = (
         ("lighting_score", "lighting_class"),
         lambda k: k.reports and k.lighting_incidents == 0,
         text("tidak ada laporan PJU yang terbuka", "there are no open street-light reports"),
+    ),
+    (
+        ("lighting_score", "lighting_class"),
+        lambda k: k.reports,
+        text("sel tanpa lampu atau jalan yang bisa padam", "no lamp or road in the cell that could be dark"),
     ),
     (("lighting_gi_z", "lighting_gi_q"), lambda k: k.reports and k.lighting_incidents < 30, _FEW),
     (("flood_gi_z", "flood_gi_q"), lambda k: k.reports and k.flood_incidents < 30, _FEW),
@@ -320,8 +333,8 @@ _RULES: tuple[Rule, ...] = (
         ("incident_id",),
         lambda k: True,
         text(
-            "tidak dihitung: di luar wilayah atau lokasi bawaan",
-            "not counted: outside the area or on a default location",
+            "tidak dihitung: di luar wilayah, lokasi bawaan, atau sesudah as_of",
+            "not counted: outside the area, on a default location, or made after as_of",
         ),
     ),
     (("flood_zone_ids", "lighting_zone_ids"), lambda k: True, text("tidak memotong zona", "crosses no zone")),

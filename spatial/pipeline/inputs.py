@@ -60,6 +60,7 @@ class Inputs:
     admin : kelurahan and kecamatan polygons by level, CRS84.
     truth : places and areas of past floods by source, CRS84.
     context : `waterways`, `buildings`, `facilities` that the city names, CRS84.
+    lamp_words : words of kind and warranty in the lamps' files that are not understood, with how many lamps bear them.
     area : polygon or multipolygon, CRS84; `area_basis` is file, bbox or hull.
     grid : the city's cells.
     files : per input file: kind, path, sha256, rows_in, rows_used, rows_quarantined, and where a download came from.
@@ -73,6 +74,7 @@ class Inputs:
     admin: Mapping[str, gpd.GeoDataFrame]
     truth: tuple[tuple[TruthSource, gpd.GeoSeries], ...]
     context: Mapping[str, gpd.GeoDataFrame]
+    lamp_words: Mapping[str, int]
     area: BaseGeometry
     area_basis: str
     grid: CityGrid
@@ -147,6 +149,7 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
         _by_level([t.areas for t in admin.values()]),
         tuple((source, table.shapes) for source, table in truth.values()),
         {table: features for table, features in joined.items() if features is not None},
+        dict(sum((Counter(t.unknown) for t in lamps.values()), Counter[str]())),
         area,
         basis,
         grid,
@@ -196,7 +199,7 @@ class _Read:
     def file(self, settings: Settings) -> dict[str, Any]:
         """Return the file's row of the manifest."""
         path = self.name.split("#")[0]
-        digest = _sha256(settings.folder / path)
+        digest = sha256_of(settings.folder / path)
         return {
             "kind": self.kind,
             "path": self.name,
@@ -314,6 +317,7 @@ def finest_resolution(pixel_size_m: float) -> int:
     return 9 if pixel_size_m > 12.0 else 10 if pixel_size_m > 4.0 else 11
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file; 64 hex digits."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

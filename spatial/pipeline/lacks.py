@@ -72,7 +72,14 @@ def _of_reports(known: Known) -> list[Lack]:
 
 def _of_reporting(facts: Mapping[str, Any]) -> list[Lack]:
     told = str(facts.get("reporting_warnings", "")).split(",")
+    words = facts.get("lamp_words_unknown")
     return [
+        (
+            words is not None,
+            "lamp_words",
+            f"Jenis atau garansi lampu tidak terbaca: {words}.",
+            f"Kind or warranty of lamps not understood: {words}.",
+        ),
         (
             "no_repeats" in told,
             "no_repeated_reports",

@@ -23,7 +23,7 @@ from spatial.hexgrid.join import CityGrid
 from spatial.pipeline.analysis import Result
 from spatial.pipeline.cells import recent_floods
 from spatial.pipeline.gaps import Known, null_reasons, text
-from spatial.pipeline.inputs import Inputs, finest_resolution
+from spatial.pipeline.inputs import Inputs, finest_resolution, sha256_of
 from spatial.pipeline.lacks import left_out
 from spatial.pipeline.plane import Plane
 from spatial.pipeline.release import public_inputs
@@ -44,6 +44,7 @@ PACKAGES = (
     "scikit-learn",
     "scipy",
     "shapely",
+    "snowballstemmer",
 )
 
 
@@ -64,18 +65,14 @@ def fingerprint(settings: Settings, inputs: Inputs, snapshot_sha256: str) -> str
         "snapshot": snapshot_sha256,
         "settings": tomllib.loads(settings.file.read_text("utf-8")),
         "area": inputs.area.wkb_hex,
-        "taxonomy": settings.city.taxonomy and _sha256(settings.city.taxonomy),
-        "looked_for": [s.looked_for and _sha256(s.looked_for) for s in settings.flood_labels],
+        "taxonomy": settings.city.taxonomy and sha256_of(settings.city.taxonomy),
+        "looked_for": [s.looked_for and sha256_of(s.looked_for) for s in settings.flood_labels],
         "parameters": parameters(settings),
         "seed": settings.city.seed,
         "code": code_version(),
         "packages": {name: installed(name) for name in PACKAGES},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def version_id(print_of_inputs: str, previous: str | None) -> str:
@@ -104,7 +101,7 @@ def known_facts(settings: Settings, inputs: Inputs, plane: Plane, placed: Placed
         roads=roads is not None,
         road_classes=roads is not None and bool(roads["highway"].notna().any()),
         lit=roads is not None and bool(roads["lit"].notna().any()),
-        lamps=plane.lamps is not None,
+        lamps=plane.lamps is not None and len(plane.lamps) > 0,
         labels=bool(inputs.truth),
         kelurahan="kelurahan" in inputs.admin,
         kecamatan="kecamatan" in inputs.admin,

@@ -8,9 +8,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from spatial.hexgrid.join import line_lengths, to_plane
 from spatial.pipeline.inputs import Inputs
+from spatial.sources.redaction import redact_column
+
+SAME_LAMP_M = 5.0  # mapped from the air and measured in the street (ours)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,6 +40,7 @@ def to_city_plane(inputs: Inputs) -> Plane:
     roads = gpd.GeoDataFrame(
         inputs.roads.loc[inside].drop(columns="geometry").reset_index(drop=True), geometry=lines, crs=grid.crs
     )
+    roads["name"] = redact_column(roads["name"])  # it enters explanations
     return Plane(roads, line_lengths(lines, grid), lamps, int((~inside).sum()))
 
 
@@ -48,7 +54,17 @@ def city_lamps(inputs: Inputs) -> gpd.GeoDataFrame | None:
         crs=grid.crs,
         geometry=to_plane(inputs.lamps.geometry.to_numpy(), grid.crs),
     )
-    return lamps[shapely.intersects(grid.area, lamps.geometry.to_numpy())].reset_index(drop=True)
+    lamps = lamps[shapely.intersects(grid.area, lamps.geometry.to_numpy())].reset_index(drop=True)
+    return lamps[~_known_already(lamps)].reset_index(drop=True)
+
+
+def _known_already(lamps: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Tell which lamps of OpenStreetMap stand within `SAME_LAMP_M` of one of an inventory: they are one pole."""
+    points, mapped = shapely.get_coordinates(lamps.geometry.to_numpy()), lamps["source"].eq("osm").to_numpy(dtype=bool)
+    if mapped.all() or not mapped.any():
+        return np.zeros(len(lamps), dtype=bool)
+    distance, _ = cKDTree(points[~mapped]).query(points)
+    return np.asarray(mapped & (distance <= SAME_LAMP_M))
 
 
 def _lines(shape: shapely.Geometry) -> shapely.MultiLineString:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -22,6 +24,7 @@ from spatial.sources.times import parse_time
 from spatial.sources.vectors import check_mapping, is_osm, read_vectors
 
 COLUMNS = ("lamp_id", "panel_id", "kind", "owner", "warranty_until", "lon", "lat")
+NOTHING = ("-", "--", "?", "n/a", "na", "null", "none", "tidak ada", "tidak diketahui", "belum ada", "kosong")
 KINDS: Mapping[str, str] = {
     **dict.fromkeys(("wired", "pju", "listrik", "jaringan", "kabel", "pln", "grid", "mains"), "wired"),
     **dict.fromkeys(("solar", "pjuts", "surya", "tenaga surya", "panel surya", "plts", "off-grid"), "solar"),
@@ -47,12 +50,14 @@ class LampTable:
 
     `lamps`: points in EPSG:4326, longitude first; columns `lamp_id` (unique string), `panel_id` (string), `kind`
     ("wired" or "solar"), `owner` (string), `warranty_until` (datetime64[ms, UTC], the start of its last day), all null
-    where unknown, and `source` ("inventory" or "osm"). `quarantine`: see `quarantine.quarantine_table`.
+    where unknown, and `source` ("inventory" or "osm"). `quarantine`: see `quarantine.quarantine_table`. `unknown`:
+    words of kind and warranty that say nothing here, with how many lamps bear them; the lamp stays, with a null.
     """
 
     lamps: gpd.GeoDataFrame
     quarantine: pd.DataFrame
     rows_in: int
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_lamps(source: LampSource) -> LampTable:
@@ -79,18 +84,23 @@ def read_lamps(source: LampSource) -> LampTable:
     ids = columns.texts("lamp_id")
     ids = "node/" + ids if osm else ids.where(ids.notna(), "geom/" + hashes)
     ledger.refuse_repeats(ids, columns.name("lamp_id"))
-    words, ends = columns.texts("kind"), columns.texts("warranty_until")
-    kinds = words.map(lambda word: None if word is None else KINDS.get(word.lower()))
-    ledger.refuse(words.notna() & kinds.isna(), columns.name("kind"), "unknown_kind", words)
-    until = ends.map(lambda told: None if told is None else parse_time(told, UTC))
-    ledger.refuse(ends.notna() & until.isna(), columns.name("warranty_until"), "unreadable_time", ends)
+    words, ends, panels, owners = (_told(columns.texts(n)) for n in ("kind", "warranty_until", "panel_id", "owner"))
+    kinds = words.map({word: KINDS.get(word.lower()) for word in words.dropna().unique()})
+    until = ends.map({told: parse_time(told, UTC) for told in ends.dropna().unique()})
     kept = ledger.kept()
-    texts = {"lamp_id": ids, "panel_id": columns.texts("panel_id"), "kind": kinds, "owner": columns.texts("owner")}
+    lost = Counter([*words[words.notna() & kinds.isna()], *ends[ends.notna() & until.isna()]])
+    texts = {"lamp_id": ids, "panel_id": panels, "kind": kinds, "owner": owners}
     table = pd.DataFrame(texts, dtype="string").loc[kept]
     table["warranty_until"] = pd.Series(list(until[kept]), index=kept, dtype="datetime64[ms, UTC]")
     table["source"] = pd.Series("osm" if osm else "inventory", index=kept, dtype="string")
     lamps = gpd.GeoDataFrame(table, geometry=points[kept], crs="EPSG:4326").reset_index(drop=True)
-    return LampTable(lamps, ledger.table(ids), raw.rows_in)
+    return LampTable(lamps, ledger.table(ids), raw.rows_in, dict(lost))
+
+
+def _told(texts: pd.Series[Any]) -> pd.Series[Any]:
+    """Return texts, None where they only say that nothing is known."""
+    said = [None if text is None or text.lower() in NOTHING else text for text in texts]
+    return pd.Series(said, index=texts.index, dtype=object)
 
 
 def _osm(path: Path) -> RawTable:

@@ -34,7 +34,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unreadable_time": ("waktu tidak terbaca", "time is neither ISO 8601 nor in the given time_format"),
     "impossible_time": ("waktu mustahil, sebelum 1990", "time cannot be: it is before 1990"),
     "future_time": ("waktu di masa depan", "time is in the future"),
-    "unknown_kind": ("jenis lampu tidak dikenal", "kind is no word for wired (pju, listrik) or solar (pjuts, surya)"),
     "resolved_before_requested": ("selesai sebelum dilaporkan", "resolved before it was reported"),
     "negative_depth": ("kedalaman negatif", "depth is negative"),
     "repeated_id": ("ID berulang, isi sama", "id repeats an earlier row, same content"),

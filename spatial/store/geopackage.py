@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyogrio
 import shapely
+from pyogrio.errors import DataLayerError
 
 from spatial.contracts import Kind, Layer, checked
 from spatial.errors import NotFoundError
@@ -126,7 +127,10 @@ def read_layer(path: Path, name: str) -> gpd.GeoDataFrame:
     """Read one layer of a GeoPackage as a GeoDataFrame in CRS84 (longitude, latitude). Raises NotFoundError."""
     if not path.exists():
         raise NotFoundError(f"{path}: no such GeoPackage")
-    return gpd.read_file(path, layer=name, engine="pyogrio", use_arrow=True)
+    try:
+        return gpd.read_file(path, layer=name, engine="pyogrio", use_arrow=True)
+    except DataLayerError as error:
+        raise NotFoundError(f"{path}: no layer {name}; it is of an earlier release: run the city again") from error
 
 
 def read_members(path: Path) -> pd.DataFrame:

@@ -48,6 +48,15 @@ def town(seed: int, n: int = 150, per_cell: float = 3.0) -> tuple[np.ndarray, np
     return counts, exposure, rate, incidents
 
 
+def test_cells_without_neighbours_are_judged_by_themselves() -> None:
+    counts = np.array([[40.0, 10.0, 3.0, 1.0]])
+    one = reporting_silence(counts, np.array([1000.0]), csr_array((1, 1)))
+    assert one.silence[0] == 0.0
+    assert 0.0 < one.low[0] < one.reporting_rate[0] < one.high[0] < 1.0
+    alone = reporting_silence(np.repeat(counts, 5, axis=0), np.full(5, 1000.0), csr_array((5, 5)))
+    assert np.isfinite(alone.reporting_rate).all()
+
+
 def test_chaos_bound_by_hand() -> None:
     """10 incidents reported once and 4 twice: at least 10 · 9 / (2 · 5) = 9 more, so at most 14 of 23 were reported."""
     assert chao_bound([10, 4, 0, 0]) == pytest.approx(14 / 23)

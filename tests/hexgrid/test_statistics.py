@@ -24,6 +24,14 @@ from spatial.hexgrid.statistics import (
 counts_and_exposure = st.lists(st.tuples(st.integers(0, 50), st.floats(0.1, 1e4)), min_size=2, max_size=60)
 
 
+def test_counts_where_nothing_is_expected_change_no_other_cell() -> None:
+    y, e = np.array([3.0, 0.0, 5.0, 2.0]), np.array([2.0, 1.0, 4.0, 3.0])
+    plain = relative_risk(y, e)
+    more = relative_risk(np.append(y, 40.0), np.append(e, 0.0))
+    assert more.mean[:4] == pytest.approx(plain.mean, rel=0.02)
+    assert more.mean[4] == pytest.approx(1.0)
+
+
 def test_gi_star_of_pysals_six_points() -> None:
     points = np.array([(10, 10), (20, 10), (40, 10), (15, 20), (30, 20), (30, 30)], dtype=float)
     y = np.array([2, 3, 3.2, 5, 8, 7])

@@ -110,6 +110,43 @@ def test_without_an_inventory_the_circuit_is_inferred_along_the_road() -> None:
     assert found.faults["fault_id"].tolist() == [f"circuit/{zone['panel_id']}"]
 
 
+def test_circuits_that_overlap_share_no_lamp_and_zones_name_the_panel_of_their_fault() -> None:
+    """Two streets that cross, told of sparsely: several zones see runs through the same lamps."""
+    arm = [(X0 + GAP_M * i, Y0) for i in range(22)]
+    other = [(X0 + GAP_M * 10.5, Y0 + GAP_M * (i - 10.5)) for i in range(22)]
+    lamps = gpd.GeoDataFrame(
+        {"lamp_id": [f"L{i:02d}" for i in range(44)]}, crs=GRID.crs, geometry=shapely.points(arm + other)
+    )
+    lines = [shapely.LineString([arm[0], (other[0][0], Y0), arm[-1]])]
+    lines.append(shapely.LineString([other[0], (other[0][0], Y0), other[-1]]))
+    table = {"road_id": ["w1", "w2"], "highway": "residential", "name": ["Jalan A", "Jalan B"], "lit": "yes"}
+    roads = gpd.GeoDataFrame(table, crs=GRID.crs, geometry=lines)
+    rng = np.random.default_rng(3)
+    for _ in range(8):
+        told = np.flatnonzero(rng.random(44) < 0.35)
+        incidents = reports([0] * len(told), rng.uniform(0, 40, len(told)).tolist())
+        incidents[["x", "y"]] = np.array(arm + other)[told]
+        inputs = OutageInputs(incidents, lamps, roads, GRID.polygons)
+        found = lighting_zones(inputs, NONE, "v", AS_OF, LightingMethods())
+        assert found.faults["lamps_dark"].sum() <= 44
+        circuits = found.faults[found.faults["kind"] == "circuit"]
+        assert (circuits["lamps_reported"] > 1).all()
+        assert set(found.zones["panel_id"].dropna()) <= set(circuits["panel_id"])
+
+
+def test_an_id_that_every_lamp_bears_names_no_panel() -> None:
+    found = run(TRIPPED, street(250, panel_id=["x"] * 250))
+    assert not found.faults["fault_id"].isin(["circuit/x"]).any()
+
+
+def test_a_report_where_no_lamp_is_known_is_a_place() -> None:
+    inputs = OutageInputs(TRIPPED, None, None, GRID.polygons)
+    found = lighting_zones(inputs, NONE, "v", AS_OF, LightingMethods())
+    places = found.faults[found.faults["kind"] == "lamp"]
+    assert places["fault_id"].str.startswith("place/").all()
+    assert places["lamp_ids"].isna().all()
+
+
 def test_a_city_without_open_reports_has_no_fault() -> None:
     found = run(TRIPPED.iloc[:0], street())
     assert found.faults.empty
@@ -124,6 +161,7 @@ def test_every_dark_lamp_is_in_one_fault_and_every_report_counts_once(lamps: lis
     found = run(incidents, street(panel_id=PANELS))
     told = [lamp for ids in found.faults["lamp_ids"] for lamp in ids.split(",")]
     assert sorted(told) == sorted(found.found.lamps.ids)
+    assert found.faults["lamps_dark"].sum() <= 24  # no lamp of the street is dark twice
     assert found.faults["n_incidents"].sum() == len(incidents)
     assert (found.faults["relit_m"] <= found.faults["dark_road_length_m"] + 1e-9).all()
     turned = run(incidents.iloc[rng.permutation(len(incidents))], street(panel_id=PANELS))

@@ -101,7 +101,8 @@ def test_what_is_not_known_is_null_and_its_weight_goes_to_the_rest() -> None:
     zone = zones.iloc[0]
     assert zone["score"] == pytest.approx(0.3)
     assert zone[["lamps_affected", "lamps_total", "road_length_m", "lit_road_length_m", "trend"]].isna().all()
-    assert zone["cause"] is None or pd.isna(zone["cause"])
+    assert zone["cause"] == "unknown"  # places without times or lamps tell of no circuit
+    assert pd.isna(zone["panel_id"])
 
 
 def test_a_repaired_lamp_leaves_its_zone_and_the_id_stays() -> None:

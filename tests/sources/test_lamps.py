@@ -63,16 +63,16 @@ def test_kind_owner_and_warranty(tmp_path: Path) -> None:
     rows = [
         {"lon": 117.6, "lat": 3.3, "jenis": "PJUTS", "owner": "Dishub", "warranty_until": "2026-12-31"},
         {"lon": 117.7, "lat": 3.3, "jenis": "listrik", "owner": "", "warranty_until": ""},
-        {"lon": 117.8, "lat": 3.3, "jenis": "", "owner": "", "warranty_until": ""},
+        {"lon": 117.8, "lat": 3.3, "jenis": "-", "owner": "tidak ada", "warranty_until": "n/a"},
         {"lon": 117.9, "lat": 3.3, "jenis": "minyak", "owner": "", "warranty_until": ""},
         {"lon": 117.5, "lat": 3.3, "jenis": "surya", "owner": "", "warranty_until": "tahun depan"},
     ]
     table = read_lamps(LampSource(write_csv(tmp_path / "l.csv", rows), None, {"kind": "jenis"}))
-    assert table.lamps["kind"].fillna("-").tolist() == ["solar", "wired", "-"]
-    assert table.lamps["owner"].fillna("-").tolist() == ["Dishub", "-", "-"]
-    assert table.lamps["warranty_until"].tolist() == [pd.Timestamp("2026-12-31", tz="UTC"), pd.NaT, pd.NaT]
-    refused = table.quarantine[["row", "field", "reason", "value"]].to_numpy().tolist()
-    assert refused == [[4, "jenis", "unknown_kind", "minyak"], [5, "warranty_until", "unreadable_time", "tahun depan"]]
+    assert table.lamps["kind"].fillna("-").tolist() == ["solar", "wired", "-", "-", "solar"]
+    assert table.lamps["owner"].fillna("-").tolist() == ["Dishub", "-", "-", "-", "-"]
+    assert table.lamps["warranty_until"].tolist() == [pd.Timestamp("2026-12-31", tz="UTC")] + [pd.NaT] * 4
+    assert table.unknown == {"minyak": 1, "tahun depan": 1}
+    assert table.quarantine.empty
 
 
 def test_wrong_settings(tmp_path: Path) -> None:
