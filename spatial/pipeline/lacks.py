@@ -89,8 +89,8 @@ def _of_reporting(facts: Mapping[str, Any]) -> list[Lack]:
         (
             "repeats_do_not_fit" in told,
             "repeats_do_not_fit",
-            "Jumlah laporan per kejadian tidak cocok dengan modelnya: laju pelaporan dan silence bisa meleset.",
-            "Reports per incident do not fit the model: reporting rates and silence may be off in all cells alike.",
+            "Jumlah laporan per kejadian tidak cocok dengan modelnya; laju pelaporan dan silence bisa meleset.",
+            "Reports per incident do not fit their model; reporting rates and silence may be off in all cells alike.",
         ),
     ]
 

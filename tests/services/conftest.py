@@ -23,7 +23,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "reports.csv").open("a", encoding="utf-8") as file:
         file.write("odd1,117.51,-3.31,Sampah,\"<b>&amp; 'kutip' 🌊 𝔘\",menunggu,2025-03-01 07:00,\n")
         file.write("odd2,117.511,-3.311,Sampah,,menunggu,,\n")
-        file.write("odd3,117.512,-3.312,Sampah,lama,selesai,1969-07-20 20:17,\n")
+        file.write("odd3,117.512,-3.312,Sampah,lama,selesai,1990-07-20 20:17,\n")
     pipeline.run(folder)
     return folder
 
