@@ -22,7 +22,7 @@ import shapely
 from sklearn.metrics import adjusted_rand_score
 
 from spatial.config import Settings, load_settings
-from spatial.contracts import LIGHTING_ZONES, Silent
+from spatial.contracts import HEXAGONS, LIGHTING_ZONES, Silent
 from spatial.pipeline.compute import compute, delivered, no_members
 from spatial.pipeline.inputs import Inputs, read_inputs
 
@@ -33,11 +33,12 @@ SEEDS = range(1, 6)
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Run:
-    """Placed reports (`report_id, x, y, category, quality, incident_id`), zones, and each report's zone or ''."""
+    """Placed reports (`report_id, x, y, category, quality, incident_id`), zones, cells, each report's zone or ''."""
 
     reports: gpd.GeoDataFrame
     zones: gpd.GeoDataFrame
     zone_of_report: pd.Series[str]
+    cells: gpd.GeoDataFrame
 
 
 def run(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame) -> Run:
@@ -50,7 +51,7 @@ def run(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame) -> Run:
     zone_of_member = work.result.members.set_index("member")["zone_id"]
     own = lit["incident_id"].map(zone_of_member[zone_of_member.str.startswith("lighting-")]).fillna("")
     assert len(shapes) == zone_of_member.str.startswith("lighting-").groupby(zone_of_member).first().sum()
-    return Run(reports, zones, pd.Series(own.to_numpy(), index=lit["report_id"]))
+    return Run(reports, zones, pd.Series(own.to_numpy(), index=lit["report_id"]), work.result.layers[HEXAGONS])
 
 
 def busy_coordinates(reports: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -105,6 +106,7 @@ def main() -> None:
     off = dataclasses.replace(settings.cleaning, default_min_reports=len(snapshot) + 1)
     without = run(dataclasses.replace(settings, cleaning=off), inputs, snapshot)
     halls = [shapely.Point(x, y) for x, y in zip(busy["x"], busy["y"], strict=True)]
+    at_them = base.reports[["x", "y"]].apply(tuple, axis=1).isin(set(zip(busy["x"], busy["y"], strict=True)))
     for name, result in (("with the rule", base), ("without it", without)):
         shapes = result.zones.to_crs(inputs.grid.crs).geometry.to_numpy()
         there = [int(shapely.dwithin(shapes, hall, 250.0).sum()) for hall in halls]
@@ -112,6 +114,9 @@ def main() -> None:
             f"{name}: {len(shapes)} zones, {int(result.zones['n_incidents'].sum())} incidents and "
             f"{int(result.zones['n_reports'].sum())} reports in them; zones within 250 m of those coordinates: {there}"
         )
+        own = result.cells[result.cells["cell"].isin(base.reports.loc[at_them, "cell"])]
+        shown = ["reports_total", "reports_street_light", "incidents_lighting", "lighting_score", "lighting_gi_q"]
+        print(f"  their cells: {own[shown].round(3).to_dict('records')}")
     default = base.reports["quality"].fillna("").str.contains("default_location")
     kept = snapshot[~snapshot["report_id"].isin(base.reports.loc[default, "report_id"])]
     for together, how in ((True, "coordinate by coordinate"), (False, "one by one, without the default locations")):

@@ -195,6 +195,14 @@ _RULES: tuple[Rule, ...] = (
         lambda k: True,
         text("satu lampu, bukan satu panel", "one lamp, no circuit"),
     ),
+    (
+        ("lighting_faults.lamp_ids",),
+        lambda k: True,
+        text(
+            "tempat yang disebut laporan, tanpa lampu atau jalan di dekatnya",
+            "a place of a report, no lamp or road near",
+        ),
+    ),
     (("lighting_faults.lighting_zone_ids",), lambda k: True, text("di luar zona", "in no zone")),
     (_TERRAIN, lambda k: not k.elevation, _NO_ELEVATION),
     (
