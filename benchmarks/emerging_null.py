@@ -15,9 +15,9 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial.contracts.enumerations import NO_PATTERN
 from spatial.hexgrid.emerging import Emergence, EmergingParameters, emerging_hot_spots
 from spatial.hexgrid.grid import cells_of_points, disk_matrix, grid_disk
-from spatial.hexgrid.hot_classes import NO_PATTERN
 
 Array = NDArray[np.float64]
 PARAMETERS, MONTHS = EmergingParameters(permutations=19_999), 13

@@ -49,6 +49,8 @@ def show(made: Plan, parameters: RepairParameters, console: Console) -> None:
             f"per report ({saved / made.reports:.0%}); bila sebuah panel ternyata lampu sendiri-sendiri, menyusul / "
             f"where a circuit turns out to be single lamps, follow: {made.expected_visits - n:.1f}"
         )
+    if made.version.manifest["city"]["as_of"] is None:
+        line("! laporan tanpa waktu: garansi tidak diperiksa / reports without times: warranties were not looked at")
     for why, text in (("warranty", "masih garansi / under warranty"), ("owner", "pemilik lain / another owner")):
         number = int((made.referred["why"] == why).sum())
         if number:
@@ -64,7 +66,7 @@ def _table(made: Plan) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for row in made.visits.head(_SHOWN).itertuples():
         circuit = row.kind == "circuit"
-        what = f"panel {row.panel_id}, {row.lamps_dark} lampu" if circuit else f"lampu {row.lamp_ids}"
+        what = f"panel {row.panel_id}, {row.lamps_dark} lampu" if circuit else str(row.fault_id).replace("/", " ", 1)
         table.add_row(
             *(str(value) for value in (row.day, row.crew, row.stop)),
             escape(what),

@@ -80,6 +80,24 @@ def test_the_command_writes_a_table_and_a_map(city: Path, tmp_path: Path) -> Non
     assert "is not written to" in again.stderr
 
 
+def test_a_place_without_a_lamp_is_named_by_its_report(city: Path, tmp_path: Path) -> None:
+    """Without inventory and roads a fault is where a report lies; its line names the report, not a lamp."""
+    bare = tmp_path / "bare"
+    write_tiny_city(bare)
+    text = (bare / "city.toml").read_text("utf-8")
+    for table in ('[[roads]]\npath = "roads.geojson"\n', '[[lamps]]\npath = "lamps.geojson"\n'):
+        assert table in text
+        text = text.replace(table, "")
+    (bare / "city.toml").write_text(text.replace('[lamps.columns]\nlamp_id = "lamp_id"\n', ""), "utf-8")
+    with (bare / "reports.csv").open("a", encoding="utf-8") as file:
+        file.write("s0,117.514100,-3.310940,PJU padam,mati,menunggu,2025-06-01 20:00,\n")
+    pipeline.run(bare)
+    result = CliRunner().invoke(main, ["plan", str(bare)], env={"COLUMNS": "160"})
+    assert result.exit_code == 0, result.output
+    assert "place reports:s0" in result.output
+    assert "nan" not in result.output
+
+
 def test_a_city_without_a_version_is_told_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="hexakota run"):
         plan(tmp_path, RepairParameters())

@@ -29,7 +29,7 @@ FAULT_KINDS = ("circuit", "lamp")
 LAMP_KINDS = ("wired", "solar")
 LAMP_BASES = ("inventory", "osm", "inferred", "none")
 DISTANCE_BASES = ("network", "plane")
-EMERGENCES = (
+HOT_CLASSES = (
     "new",
     "consecutive",
     "intensifying",
@@ -38,6 +38,8 @@ EMERGENCES = (
     "sporadic",
     "oscillating",
     "historical",
-    "no_pattern",
 )
+COLD_CLASSES = tuple(f"{name}_cold" for name in HOT_CLASSES)  # only where [emerging] cold asks for them
+NO_PATTERN = "no_pattern"
+EMERGENCES = (*HOT_CLASSES, *COLD_CLASSES, NO_PATTERN)
 ZONE_TYPES = ("flood", "lighting")

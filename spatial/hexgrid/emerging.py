@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, sparray
 
+from spatial.contracts.arrays import check_array
 from spatial.errors import ContractError
 from spatial.hexgrid.hot_classes import classify
-from spatial.hexgrid.permutations import check_array, conditional_tails
+from spatial.hexgrid.permutations import conditional_tails
 from spatial.hexgrid.statistics import benjamini_hochberg, getis_ord_gi_star, standardised_rates
 from spatial.hexgrid.trend import mann_kendall
 

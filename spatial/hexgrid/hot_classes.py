@@ -5,21 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial.contracts.enumerations import COLD_CLASSES, HOT_CLASSES, NO_PATTERN
+
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-NO_PATTERN = "no_pattern"
-HOT_CLASSES = (
-    "new",
-    "consecutive",
-    "intensifying",
-    "persistent",
-    "diminishing",
-    "sporadic",
-    "oscillating",
-    "historical",
-)
-COLD_CLASSES = tuple(f"{name}_cold" for name in HOT_CLASSES)
 
 
 def classify(hot: Flags, cold: Flags, trend: Ints, with_cold: bool = False) -> NDArray[np.object_]:

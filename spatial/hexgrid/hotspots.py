@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, sparray
 
+from spatial.contracts.arrays import check_array
 from spatial.errors import ContractError
-from spatial.hexgrid.permutations import check_array, conditional_tails
+from spatial.hexgrid.permutations import conditional_tails
 from spatial.hexgrid.statistics import benjamini_hochberg, getis_ord_gi_star, standardised_rates, upper_tail
 
 Array = NDArray[np.float64]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, sparray
 
+from spatial.contracts.arrays import check_array
 from spatial.errors import ContractError
 
 Array = NDArray[np.float64]
@@ -152,12 +152,6 @@ def neighbours_only(values: Array, weights: sparray) -> csr_array:
     if len(linked) and (np.maximum.reduceat(around.data, starts) > np.minimum.reduceat(around.data, starts)).any():
         raise ContractError("the neighbours of a cell must all weigh the same")
     return around
-
-
-def check_array(name: str, values: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-    """Raise ContractError where an array is not of the dtype and the shape."""
-    if values.dtype != dtype or values.shape != shape:
-        raise ContractError(f"{name} is {values.dtype} of {values.shape}, expected {np.dtype(dtype)} of {shape}")
 
 
 def _check(values: Array, sums: Array, degree: Ints, permutations: int) -> None:

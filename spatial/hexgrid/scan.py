@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array, vstack
 
+from spatial.contracts.arrays import check_array
 from spatial.errors import ContractError
 from spatial.hexgrid.circles import SAME, best_of_centres, circles_around, highest_ratios
 
@@ -291,12 +292,6 @@ def zone_p_values(
     strata = strata_of(share, parameters.stratum_cells) if stratum is None else groups(stratum[known])
     maxima = _null_maxima(points, share, cases, strata, limit, max_radius_m, parameters, seed)
     return np.where(ratio > 0, np.maximum(gumbel_p(ratio, maxima), monte_carlo_p(ratio, maxima)), 1.0)
-
-
-def check_array(name: str, values: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-    """Raise ContractError, naming the array, unless it has the dtype and the shape."""
-    if values.dtype != dtype or values.shape != shape:
-        raise ContractError(f"{name} is {values.dtype} of {values.shape}, expected {np.dtype(dtype)} of {shape}")
 
 
 def _check(cases: Ints, expected: Array, centres: Array, parameters: ScanParameters) -> None:

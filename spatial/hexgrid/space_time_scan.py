@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial.contracts.arrays import check_array
 from spatial.errors import ContractError
 from spatial.hexgrid.circles import SAME, circles_around
 from spatial.hexgrid.cylinders import best_of_ends, highest_cylinders
-from spatial.hexgrid.scan import check_array, gumbel_p, monte_carlo_p
+from spatial.hexgrid.scan import gumbel_p, monte_carlo_p
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

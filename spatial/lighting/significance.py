@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from spatial.contracts.arrays import check_array
 from spatial.errors import ContractError
-from spatial.hexgrid.scan import ScanParameters, check_array, expected_within, groups, strata_within, zone_p_values
+from spatial.hexgrid.scan import ScanParameters, expected_within, groups, strata_within, zone_p_values
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

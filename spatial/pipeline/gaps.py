@@ -47,6 +47,15 @@ def text(indonesian: str, english: str) -> Text:
 
 
 _TERRAIN = (*ground.COLUMNS, "flood_susceptibility_max", "susceptibility_mean")
+_OF_REPORTS = (
+    "exposure*",
+    "report_rate",
+    "flood_evidence*",
+    "flood_gi_*",
+    "lighting_gi_*",
+    "lighting_score",
+    "lighting_class",
+)
 _NO_ELEVATION = text("kota ini tidak punya data elevasi", "the city has no elevation data")
 _NO_REPORTS = text("kota ini tidak punya laporan", "the city has no reports")
 _NO_ROADS = text("tidak ada data jalan di dalam wilayah", "there are no roads inside the area")
@@ -96,16 +105,7 @@ _RULES: tuple[Rule, ...] = (
         text("kelompok dengan laporan tanpa waktu", "a batch that holds a report without a time"),
     ),
     (
-        (
-            "exposure*",
-            "report_rate",
-            "flood_evidence*",
-            "flood_gi_*",
-            "lighting_gi_*",
-            "lighting_score",
-            "lighting_class",
-            "flood_zones.p_value",
-        ),
+        (*_OF_REPORTS, "flood_zones.p_value"),
         lambda k: k.min_count > 0 and not k.reports,
         text("belum ada laporan yang dilepas ([privacy])", "no reports are released ([privacy])"),
     ),
@@ -237,18 +237,7 @@ _RULES: tuple[Rule, ...] = (
     (("lighting_gi_z", "lighting_gi_q"), lambda k: k.reports and k.lighting_incidents < 30, _FEW),
     (("flood_gi_z", "flood_gi_q"), lambda k: k.reports and k.flood_incidents < 30, _FEW),
     (
-        (
-            "reports_*",
-            "incidents_*",
-            "exposure*",
-            "report_rate",
-            "flood_evidence*",
-            "flood_gi_*",
-            "lighting_gi_*",
-            "lighting_score",
-            "lighting_class",
-            "category_basis",
-        ),
+        ("reports_*", "incidents_*", *_OF_REPORTS, "category_basis"),
         lambda k: not k.reports,
         _NO_REPORTS,
     ),

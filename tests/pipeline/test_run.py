@@ -13,7 +13,8 @@ import pytest
 import shapely
 
 from spatial import pipeline
-from spatial.contracts import Silent
+from spatial.contracts import HEXAGONS, Silent
+from spatial.hexgrid.hot_classes import classify
 from spatial.registry import LAYERS
 from spatial.store.geopackage import content_hash, read_layer
 from spatial.store.versions import Versions
@@ -108,6 +109,15 @@ def test_zones_have_a_p_value(published, layers, city: Path) -> None:
     (city / "city.toml").write_text((city / "city.toml").read_text() + "[scan]\nmax_population_share = 0.3\n")
     wide = read_layer(pipeline.run(city).version.layers, "flood_zones")
     assert wide.sort_values("n_incidents")["p_value"].iloc[-1] <= 0.05
+
+
+def test_cold_spots_are_classes_that_the_contract_knows() -> None:
+    """A series that is cold throughout is a persistent cold spot, where they are asked for."""
+    never, always = np.zeros((1, 12), dtype=bool), np.ones((1, 12), dtype=bool)
+    (found,) = classify(never, always, np.zeros(1, dtype=np.int64), with_cold=True)
+    assert found == "persistent_cold"
+    known = next(column.values for column in HEXAGONS.columns if column.name == "flood_emergence")
+    assert found in known
 
 
 def test_too_few_floods_give_no_p_value(city: Path) -> None:
