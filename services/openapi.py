@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from services.parameters import COMMON, ITEM, ITEMS, PAGE_FORMATS
+from services.site import CRS84
 from spatial.registry import LAYER_BY_NAME
 
 Schema = dict[str, Any]
@@ -42,22 +44,20 @@ _EXCEPTION: Schema = {
 }
 
 
-def served_document(
-    document: Mapping[str, Any],
-    parameters: Mapping[str, Collection[str]],
-    formats: Mapping[str, Collection[str]],
-    release: str,
-    crs: str,
-) -> dict[str, Any]:
+_PARAMETERS: Mapping[str, Collection[str]] = {"page": COMMON, "collection": COMMON | {"version"}} | {
+    "items": ITEMS,
+    "item": ITEM,
+}
+_FORMATS: Mapping[str, Collection[str]] = {"items": (*PAGE_FORMATS, "csv")}
+
+
+def served_document(document: Mapping[str, Any], release: str) -> dict[str, Any]:
     """Return the OpenAPI document of what is served.
 
     Parameters
     ----------
     document : pygeoapi's own, which also tells of POST, sortby and free parameters that we refuse.
-    parameters : names of the query parameters by kind of page: `page`, `collection`, `items`, `item`.
-    formats : values of `f` by kind of page.
     release : Hexakota's version.
-    crs : the one value of `crs` and `bbox-crs`.
     """
     paths = {}
     for path, operations in document["paths"].items():
@@ -65,7 +65,8 @@ def served_document(
         kept = {key: operations["get"][key] for key in ("summary", "description", "tags", "operationId")}
         limits = [p for p in operations["get"].get("parameters", ()) if p.get("name") == "limit"]
         told = [_FEATURE_ID] if kind == "item" else []
-        told += [_parameter(name, formats[kind], crs) for name in sorted(parameters[kind]) if name != "limit"]
+        formats = _FORMATS.get(kind, PAGE_FORMATS)
+        told += [_parameter(name, formats) for name in sorted(_PARAMETERS[kind]) if name != "limit"]
         told += limits + (_filters(path.split("/")[2]) if kind == "items" else [])
         paths[path] = {"get": kept | {"parameters": told, "responses": _responses(path, kind)}}
     paths["/map.png"] = {"get": {"summary": "Peta / map", "tags": ["server"], "responses": _picture()}}
@@ -87,11 +88,11 @@ def _kind(path: str) -> str:
     return "collection" if path.startswith("/collections/") and path.count("/") == 2 else "page"
 
 
-def _parameter(name: str, formats: Collection[str], crs: str) -> Schema:
+def _parameter(name: str, formats: Collection[str]) -> Schema:
     if name == "f":
         return _query(name, "bentuk / format", {"type": "string", "enum": sorted(formats), "default": "json"})
     if name in ("crs", "bbox-crs"):
-        return _query(name, "only CRS84", {"type": "string", "format": "uri", "enum": [crs]})
+        return _query(name, "only CRS84", {"type": "string", "format": "uri", "enum": [CRS84]})
     return _query(name, *_DESCRIBED[name])
 
 

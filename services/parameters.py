@@ -14,10 +14,8 @@ COMMON = frozenset({"f", "lang"})
 ITEMS = frozenset(
     "bbox bbox-crs crs datetime f lang limit offset properties resulttype skipGeometry version".split()  # noqa: SIM905
 )
-PARAMETERS = {"page": COMMON, "collection": COMMON | {"version"}, "items": ITEMS, "item": COMMON | {"crs", "version"}}
-FORMATS = {"page": ("json", "html"), "collection": ("json", "html"), "item": ("json", "html")} | {
-    "items": ("json", "html", "csv")
-}
+ITEM = COMMON | {"crs", "version"}
+PAGE_FORMATS = ("json", "html")
 _ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
 _SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
 _LANGUAGES = ("id", "en")
