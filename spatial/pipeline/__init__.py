@@ -23,6 +23,8 @@ from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.rasters import FOLDER, write_rasters
+from spatial.store.tiles import FOLDER as TILES
+from spatial.store.tiles import write_tiles
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 PRIVATE_FILE = "private.json"
@@ -139,6 +141,8 @@ def _compute_and_publish(
     write_layers(staged / LAYERS_FILE, result.layers, result.members)
     manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
     manifest["rasters"] = write_rasters(staged / FOLDER, result.rasters)
+    progress.stage("tiles", "Membuat ubin peta / cutting map tiles")
+    manifest["tiles"] = write_tiles(staged / TILES, result.layers, manifest["city"])
     if released is not None:
         account = private_account(inputs, released.exact, upserts) | {"withheld": released.withheld}
         (settings.var / PRIVATE_FILE).write_text(json.dumps(account, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -37,6 +37,8 @@ from spatial.pipeline.pixels import outlines, pieces
 from spatial.sources.tides import TideTable, hourly_levels, read_tide
 from spatial.store.geopackage import fill_layers, read_layer
 from spatial.store.rasters import FOLDER, read_raster, write_rasters
+from spatial.store.tiles import FOLDER as TILES
+from spatial.store.tiles import write_tiles
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 MAX_RAIN_MM = 2000.0
@@ -300,6 +302,8 @@ def _publish(
     fill_layers(staged / LAYERS_FILE, layers)
     shutil.copytree(base.path / FOLDER, staged / FOLDER)
     manifest["rasters"] |= write_rasters(staged / FOLDER, rasters)
+    if "tiles" in manifest:
+        manifest["tiles"] = write_tiles(staged / TILES, layers, manifest["city"], base.path / TILES)
     manifest["layers"] |= {layer.name: _described(layer, table, manifest) for layer, table in layers.items()}
     manifest |= {"version": version_id, "scenario": told}
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
