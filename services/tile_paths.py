@@ -1,4 +1,4 @@
-"""The OpenAPI paths of tile matrix sets, tile sets and tiles, with the operation ids of 20-057, Table 15."""
+"""The OpenAPI paths of tiles, with the operation ids of 20-057, and of styles."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 _STRING: Schema = {"type": "string"}
 _ERRORS = {"400": "InvalidParameter", "404": "NotFound", "500": "ServerError"}
 _TAG = "tiles"
+QML = "application/x-qgis-layer-settings"
 
 
 def _query(name: str, description: str, schema: Schema) -> Schema:
@@ -53,6 +54,31 @@ def tile_paths(edition: Edition) -> dict[str, Any]:
     }
     city = _resource("/tiles", "dataset", [], [choice])
     return matrix_sets | city | _resource("/collections/{collectionId}/tiles", "collection", [collection], [])
+
+
+def style_paths(edition: Edition) -> dict[str, Any]:
+    """Return the path items of styles by path."""
+    named = _path("styleId", "gaya / style", {"type": "string", "enum": ["hexakota"]})
+    collection = _path(
+        "collectionId", "koleksi / collection", {"type": "string", "enum": list(edition.manifest["layers"])}
+    )
+    owners: tuple[tuple[str, str, list[Schema], tuple[str, ...]], ...] = (
+        ("", "dataset", [], ("mapbox",)),
+        ("/collections/{collectionId}", "collection", [collection], ("mapbox", "qml")),
+    )
+    paths = {}
+    for path, owner, before, kinds in owners:
+        listed, one = [*before, _format("json"), _LANG, _VERSION], [*before, named, _format(*kinds), _LANG, _VERSION]
+        paths[f"{path}/styles"] = _json("Gaya peta / map styles", f".{owner}.getStyles", listed)
+        paths[f"{path}/styles/{{styleId}}"] = _style(owner, one, kinds)
+    return paths
+
+
+def _style(owner: str, parameters: Sequence[Schema], kinds: Sequence[str]) -> dict[str, Any]:
+    media = {"mapbox": ("application/vnd.mapbox.style+json", "object"), "qml": (QML, "string")}
+    content = {media[kind][0]: {"schema": {"type": media[kind][1]}} for kind in kinds}
+    answers = {"200": {"description": "Gaya peta / map style", "content": content}}
+    return _get("Gaya peta / map style", f".{owner}.getStyle", parameters, answers)
 
 
 def _resource(path: str, owner: str, before: Sequence[Schema], more: Sequence[Schema]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ async def _tile_set(edition: Edition, request: Request) -> Response:
 
 async def _tile(edition: Edition, request: Request) -> Response:
     _check_matrix_set(request)
-    version, name, address = version_of(edition, request), _name(request), _address(request)
+    version, name, address = version_of(edition, request), set_name(request), _address(request)
     limits = tile_set(version.path, name).limits.get(address[0])
     if limits is None or not limits.hold(*address[1:]):
         told = "/".join(map(str, address))
@@ -131,7 +131,7 @@ def _check_matrix_set(request: Request) -> None:
         raise NotFoundError(f"there is no tile matrix set {name!r} here; there is {MATRIX_SET}")
 
 
-def _name(request: Request) -> str:
+def set_name(request: Request) -> str:
     """Return the collection that the address names, or the tile set of all. Raises NotFoundError."""
     name = str(request.path_params.get("name", CITY))
     if (name != CITY and name not in LAYER_BY_NAME) or request.path_params.get("name") == CITY:
@@ -166,13 +166,14 @@ def version_of(edition: Edition, request: Request) -> Version:
 
 def asked_for(edition: Edition, request: Request) -> Asked:
     """Return the tile set that a request asks for. Raises NotFoundError, BadRequestError."""
-    version, name = version_of(edition, request), _name(request)
+    version, name = version_of(edition, request), set_name(request)
     tiles = tile_set(version.path, name)
     chosen = _chosen(edition, request)
     west, south, east, north = edition.manifest["city"]["area"]["bbox"]
     return Asked(
         url=edition.api.base_url,
         version=version.id,
+        pinned="version" in request.query_params,
         tiles=tiles,
         layers=chosen or tuple(row["id"] for row in tiles.metadata["json"]["vector_layers"]),
         collection=None if name == CITY else name,

@@ -80,6 +80,7 @@ class Asked:
     ----------
     url : base of the API.
     version : id of the version whose tiles they are; it is written into every link to tiles.
+    pinned : `version` was given.
     tiles : what is served.
     layers : names of the collections in it.
     collection : name of the collection that it belongs to; None: the city's.
@@ -89,6 +90,7 @@ class Asked:
 
     url: str
     version: str
+    pinned: bool
     tiles: TileSet
     layers: tuple[str, ...]
     collection: str | None
@@ -96,15 +98,22 @@ class Asked:
     center: tuple[float, float]
 
     @property
+    def home(self) -> str:
+        """Address of the API, or of the collection that the tile set belongs to."""
+        return self.url if self.collection is None else f"{self.url}/collections/{self.collection}"
+
+    @property
     def path(self) -> str:
         """Address of the list of tile sets."""
-        return f"{self.url}/tiles" if self.collection is None else f"{self.url}/collections/{self.collection}/tiles"
+        return f"{self.home}/tiles"
 
-    def query(self, **more: str) -> str:
-        """Return the query that leads to this version and choice."""
-        chosen = {"collections": ",".join(self.layers)} if self.chosen else {}
-        values = more | {"version": self.version} | chosen
-        return "&".join(f"{key}={quote(value, safe=',')}" for key, value in values.items())
+    def told(self, path: str, kind: str = "", version: bool = False) -> str:
+        """Return an address in the list of tile sets, with the choice and the version where they were asked for."""
+        values = {"f": kind} if kind else {}
+        values |= {"version": self.version} if version or self.pinned else {}
+        values |= {"collections": ",".join(self.layers)} if self.chosen else {}
+        query = "&".join(f"{key}={quote(value, safe=',')}" for key, value in values.items())
+        return f"{self.path}{path}{'?' if query else ''}{query}"
 
     @property
     def title(self) -> str:
@@ -126,7 +135,7 @@ class Asked:
 def tile_sets(asked: Asked) -> dict[str, Any]:
     """Return the list of tile sets of a collection or of the city: one."""
     listed = _identity(asked) | {"links": [_self(asked), _scheme(asked)]}
-    return {"tilesets": [listed], "links": [_link(f"{asked.path}?{asked.query()}", "self", "application/json", "")]}
+    return {"tilesets": [listed], "links": [_link(asked.told(""), "self", "application/json", "")]}
 
 
 def tile_set_metadata(asked: Asked) -> dict[str, Any]:
@@ -153,9 +162,7 @@ def tile_set_metadata(asked: Asked) -> dict[str, Any]:
         "links": [
             _self(asked),
             _scheme(asked),
-            _link(
-                f"{asked.path}/{MATRIX_SET}?{asked.query(f='tilejson')}", "alternate", "application/json", "TileJSON"
-            ),
+            _link(asked.told(f"/{MATRIX_SET}", "tilejson"), "alternate", "application/json", "TileJSON"),
             _link(_template(asked, "{tileMatrix}/{tileRow}/{tileCol}"), "item", MEDIA_TYPE, "MVT")
             | {"templated": True},
         ],
@@ -191,11 +198,11 @@ def _identity(asked: Asked) -> dict[str, Any]:
 
 
 def _template(asked: Asked, address: str) -> str:
-    return f"{asked.path}/{MATRIX_SET}/{address}?{asked.query(f='mvt')}"
+    return asked.told(f"/{MATRIX_SET}/{address}", "mvt", version=True)
 
 
 def _self(asked: Asked) -> Link:
-    return _link(f"{asked.path}/{MATRIX_SET}?{asked.query()}", "self", "application/json", asked.title)
+    return _link(asked.told(f"/{MATRIX_SET}"), "self", "application/json", asked.title)
 
 
 def _scheme(asked: Asked) -> Link:
