@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,7 @@ from spatial.errors import NotFoundError
 Address = tuple[int, int, int]
 """Zoom (tile matrix), row from the north, column."""
 
+_MOST_NORTH = 85.0511287798066  # latitude of the upper edge of WebMercatorQuad
 _MOST_OPEN = 64  # files a thread keeps open
 _SCHEMA = """
 CREATE TABLE metadata (name TEXT PRIMARY KEY, value TEXT);
@@ -33,7 +35,7 @@ CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rows and columns, both inclusive, between which a tile set has tiles at one zoom."""
+    """Rows and columns, both inclusive, between which a tile set lies at one zoom; not every tile has content."""
 
     min_row: int
     max_row: int
@@ -104,8 +106,37 @@ def open_tiles(path: Path) -> TileSet:
             "SELECT zoom_level, min(tile_row), max(tile_row), min(tile_column), max(tile_column) "
             "FROM tiles GROUP BY zoom_level ORDER BY zoom_level"
         ).fetchall()
-    limits = {z: Limits(2**z - 1 - high, 2**z - 1 - low, left, right) for z, low, high, left, right in rows}
+    found = {z: Limits(2**z - 1 - high, 2**z - 1 - low, left, right) for z, low, high, left, right in rows}
+    box = [float(v) for v in metadata["bounds"].split(",")]
+    zooms = range(int(metadata["minzoom"]), int(metadata["maxzoom"]) + 1)
+    limits = {z: _around(_of_box(box, z), found.get(z)) for z in zooms}
     return TileSet(path, metadata | {"json": json.loads(metadata["json"])}, limits)
+
+
+def _of_box(box: Sequence[float], zoom: int) -> Limits:
+    """Return the tiles that a box (west, south, east, north; degrees, CRS84) meets."""
+    west, south, east, north = box
+    return Limits(_row(north, zoom), _row(south, zoom), _column(west, zoom), _column(east, zoom))
+
+
+def _row(lat: float, zoom: int) -> int:
+    northing = math.asinh(math.tan(math.radians(min(max(lat, -_MOST_NORTH), _MOST_NORTH)))) / math.pi
+    return min(max(int((1 - northing) / 2 * 2**zoom), 0), 2**zoom - 1)
+
+
+def _column(lon: float, zoom: int) -> int:
+    return min(max(int((lon + 180) / 360 * 2**zoom), 0), 2**zoom - 1)
+
+
+def _around(one: Limits, other: Limits | None) -> Limits:
+    if other is None:
+        return one
+    return Limits(
+        min(one.min_row, other.min_row),
+        max(one.max_row, other.max_row),
+        min(one.min_col, other.min_col),
+        max(one.max_col, other.max_col),
+    )
 
 
 def read_tiles(path: Path) -> Iterator[tuple[Address, bytes]]:
