@@ -121,11 +121,16 @@ def _of_box(box: Sequence[float], zoom: int) -> Limits:
 
 def _row(lat: float, zoom: int) -> int:
     northing = math.asinh(math.tan(math.radians(min(max(lat, -_MOST_NORTH), _MOST_NORTH)))) / math.pi
-    return min(max(int((1 - northing) / 2 * 2**zoom), 0), 2**zoom - 1)
+    return _within(math.floor((1 - northing) / 2 * 2**zoom), zoom)
 
 
 def _column(lon: float, zoom: int) -> int:
-    return min(max(int((lon + 180) / 360 * 2**zoom), 0), 2**zoom - 1)
+    return _within(math.floor((lon + 180) / 360 * 2**zoom), zoom)
+
+
+def _within(number: int, zoom: int) -> int:
+    last: int = 2**zoom - 1
+    return min(max(number, 0), last)
 
 
 def _around(one: Limits, other: Limits | None) -> Limits:
