@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services import items, pages, qgis
+from services import items, pages, qgis, styles, tiles
 from services.answers import defect, no_such_page, problem
 from services.errors import http_status
 from services.parameters import BadRequestError, check, negotiated
@@ -23,7 +23,7 @@ from services.parts import Page, Part
 from services.site import Site
 from spatial.errors import HexakotaError, InputError
 
-PARTS: tuple[Part, ...] = (pages.PART, items.PART, qgis.PART)
+PARTS: tuple[Part, ...] = (pages.PART, tiles.PART, styles.PART, items.PART, qgis.PART)
 
 
 def create_app(city: Path, url: str) -> Starlette:

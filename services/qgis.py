@@ -1,4 +1,4 @@
-"""For QGIS: a ready project whose layers point at this server, and the style of every layer."""
+"""For QGIS: a ready project whose layers point at this server."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from starlette.responses import Response
 from services.parts import Link, Page, Part
 from services.qgis_project import Sheet, project
 from services.site import SYNTHETIC, Edition
-from spatial.errors import NotFoundError
 from spatial.registry import LAYER_BY_NAME
-from spatial.store.styles import qml
 
 QGS, QGZ = "application/x-qgis-project", "application/x-qgis-project+zip"
-QML = "application/x-qgis-style+xml"
 _FIXED = (2000, 1, 1, 0, 0, 0)  # the same project, the same bytes
 
 
@@ -32,13 +29,6 @@ async def _zipped(edition: Edition, request: Request) -> Response:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("hexakota.qgs", _FIXED), _written(edition, request))
     return Response(target.getvalue(), media_type=QGZ, headers=_saved_as("hexakota.qgz"))
-
-
-async def _style(edition: Edition, request: Request) -> Response:
-    name = str(request.path_params["name"])
-    if name not in edition.manifest["layers"]:
-        raise NotFoundError(f"there is no collection {name!r}")
-    return Response(qml(LAYER_BY_NAME[name]), media_type=QML, headers=_saved_as(f"{name}.qml"))
 
 
 def _saved_as(name: str) -> dict[str, str]:
@@ -71,17 +61,10 @@ def _links(edition: Edition) -> list[Link]:
     return [{"rel": "enclosure", "type": QGS, "title": "Proyek QGIS / QGIS project", "href": href}]
 
 
-def _collection_links(edition: Edition, name: str) -> list[Link]:
-    href = f"{edition.api.base_url}/qgis/{name}.qml"
-    return [{"rel": "stylesheet", "type": QML, "title": "Gaya QGIS / QGIS style", "href": href}]
-
-
 PART = Part(
     pages=(
         Page("/qgis/project.qgs", _project, parameters=frozenset({"lang"})),
         Page("/qgis/project.qgz", _zipped, parameters=frozenset({"lang"})),
-        Page("/qgis/{name}.qml", _style, parameters=frozenset()),
     ),
     landing_links=_links,
-    collection_links=_collection_links,
 )

@@ -81,3 +81,8 @@ def parents(cells: Iterable[str], resolution: int) -> NDArray[np.object_]:
 def mean_cell_area_km2(resolution: int) -> float:
     """Return the mean area of a cell at `resolution`, km²."""
     return float(h3.average_hexagon_area(resolution, unit="km^2"))
+
+
+def resolution_of(cell: str) -> int:
+    """Return the H3 resolution of a cell, 0–15."""
+    return int(h3.get_resolution(cell))

