@@ -21,18 +21,18 @@ LOCK_POLL_S = 1.0
 
 def run_analysis(city: Path, inputs: Values, progress: Progress, folder: Path) -> Produced:
     """Run the city's pipeline and publish a version."""
+    _wait_for_the_city(city, progress)
     from spatial import pipeline
 
-    _wait_for_the_city(city, progress)
     outcome = pipeline.run(city, progress, force=inputs["force"], drop_missing=inputs["drop_missing"])
     return {"version": {"value": {"published": outcome.published} | _told(outcome.version)}}
 
 
 def flood_scenario(city: Path, inputs: Values, progress: Progress, folder: Path) -> Produced:
     """Compute one storm and one tide on a version; publish it beside the others."""
+    _wait_for_the_city(city, progress)
     from spatial.pipeline.scenario import Storm, run_scenario
 
-    _wait_for_the_city(city, progress)
     storm = Storm(inputs["rain_mm"], inputs.get("tide_m"), inputs["tide_series"])
     version = run_scenario(city, storm, inputs.get("version"), progress)
     folder.mkdir(parents=True)
