@@ -20,10 +20,12 @@ from services.answers import defect, no_such_page, problem
 from services.errors import http_status
 from services.parameters import BadRequestError, check, negotiated
 from services.parts import Page, Part
+from services.processes import pages as processes
 from services.site import Site
+from services.worker import attended
 from spatial.errors import HexakotaError, InputError
 
-PARTS: tuple[Part, ...] = (pages.PART, tiles.PART, styles.PART, items.PART, qgis.PART)
+PARTS: tuple[Part, ...] = (pages.PART, tiles.PART, styles.PART, items.PART, processes.PART, qgis.PART)
 
 
 def create_app(city: Path, url: str) -> Starlette:
@@ -68,8 +70,10 @@ def _route(site: Site, page: Page) -> Route:
     return Route(page.path, endpoint, methods=list(page.methods))
 
 
-def serve(city: Path, host: str, port: int) -> None:
+def serve(city: Path, host: str, port: int, with_worker: bool = False) -> None:
     """Serve a city until interrupted; print the landing page and the address for QGIS.
+
+    `with_worker`: run a worker of the processes beside the server.
 
     The environment variable HEXAKOTA_URL is the address that clients use, where it is not `http://host:port` (behind a
     proxy, or on every interface): QGIS follows the links that start with it.
@@ -87,7 +91,8 @@ def serve(city: Path, host: str, port: int) -> None:
         app = create_app(city, url)
         print(f"halaman awal / landing page: {url}/?f=html\npeta / map: {url}/map.png")
         print(f"QGIS: Layer ▸ Add Layer ▸ Add WFS / OGC API - Features Layer ▸ New ▸ URL: {url}", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+        with attended(city, with_worker):
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -15,8 +15,9 @@ from rich.table import Table
 
 import spatial
 from services.errors import exit_status
-from services.options import question, repairs
+from services.options import listening, question, repairs
 from services.summary import show_run
+from services.worker import worker
 from spatial.errors import HexakotaError, InputError, StoreError
 from spatial.store.versions import Versions
 
@@ -67,7 +68,7 @@ def _command(*examples: str) -> Callable[[Callable[..., None]], click.Command]:
     return main.command(epilog=f"\b\nContoh / examples:\n{lines}")
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, commands=[worker], context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Hexakota: laporan warga, jalan, dan elevasi menjadi zona banjir dan zona PJU padam.
 
@@ -307,15 +308,14 @@ def plan(city: Path, crews: int, visits_per_day: int, days: int, owner: tuple[st
         console.print(f"{path}", markup=False, highlight=False, soft_wrap=True)
 
 
-@_command("hexakota serve kupang --port 5000")
+@_command("hexakota serve kupang --port 5000", "hexakota serve kupang --worker")
 @CITY
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
-def serve(city: Path, host: str, port: int) -> None:
+@listening
+def serve(city: Path, host: str, port: int, worker: bool) -> None:
     """Sajikan versi terbit sebagai OGC API / serve the published version as an OGC API."""
     from services.app import serve as serve_city
 
-    serve_city(_folder(city), host, port)
+    serve_city(_folder(city), host, port, worker)
 
 
 def _folder(city: Path) -> Path:
@@ -385,7 +385,7 @@ def demo(directory: Path, seed: int, host: str, port: int, no_serve: bool) -> No
     if not no_serve:
         from services.app import serve as serve_city
 
-        serve_city(directory, host, port)
+        serve_city(directory, host, port, with_worker=True)
 
 
 @_command("hexakota version")

@@ -62,6 +62,18 @@ _REPAIRS = (
 )
 
 
+_LISTENING = (
+    click.option("--host", default="127.0.0.1", show_default=True),
+    click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535)),
+    click.option("--worker", is_flag=True, help="Jalankan juga pekerja proses / run a worker of the processes too."),
+)
+
+
+def listening(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a server."""
+    return _with(_LISTENING, command)
+
+
 def question(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that make a `Question`."""
     return _with(_QUESTION, command)

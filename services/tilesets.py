@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from services.site import CRS84
+from services.crs import CRS84
 from spatial.contracts import Layer
 from spatial.registry import LAYER_BY_NAME
 from spatial.store.cutting import tile_columns

@@ -13,7 +13,7 @@ from spatial.store.versions import Versions
 from tests.pipeline.tiny import write_tiny_city
 
 COMMANDS = (
-    *("init", "fetch", "check", "run", "scenario", "evaluate", "plan", "serve"),
+    *("init", "fetch", "check", "run", "scenario", "evaluate", "plan", "serve", "worker"),
     *("versions", "rollback", "prune", "demo", "version"),
 )
 

@@ -123,12 +123,15 @@ def _register(connection: sqlite3.Connection, table: str, description: str) -> N
     )
 
 
-def read_layer(path: Path, name: str) -> gpd.GeoDataFrame:
-    """Read one layer of a GeoPackage as a GeoDataFrame in CRS84 (longitude, latitude). Raises NotFoundError."""
+def read_layer(path: Path, name: str, bbox: tuple[float, float, float, float] | None = None) -> gpd.GeoDataFrame:
+    """Read one layer of a GeoPackage as a GeoDataFrame in CRS84 (longitude, latitude). Raises NotFoundError.
+
+    `bbox`: west, south, east, north, degrees; only features whose box meets it.
+    """
     if not path.exists():
         raise NotFoundError(f"{path}: no such GeoPackage")
     try:
-        return gpd.read_file(path, layer=name, engine="pyogrio", use_arrow=True)
+        return gpd.read_file(path, layer=name, bbox=bbox, engine="pyogrio", use_arrow=True)
     except DataLayerError as error:
         raise NotFoundError(f"{path}: no layer {name}; it is of an earlier release: run the city again") from error
 
