@@ -10,7 +10,6 @@ import orjson
 import pygeoapi.api as core
 from pygeoapi.api import APIRequest, itemtypes
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -63,15 +62,3 @@ def respond(headers: Mapping[str, str], status: int, content: Any, media_type: s
 def is_html(headers: Mapping[str, str]) -> bool:
     """Tell whether pygeoapi answered with a page."""
     return headers["Content-Type"].startswith("text/html")
-
-
-async def no_such_page(request: Request, error: Exception) -> Response:
-    """Answer for an address or a method that is not served."""
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    told = {404: f"there is no page {request.url.path}", 405: f"{request.method} is not supported here"}
-    return problem(status, "NotFound" if status == 404 else "InvalidRequest", told.get(status, str(error)))
-
-
-async def defect(request: Request, error: Exception) -> Response:
-    """Answer for what nobody expected; the server's log holds the traceback."""
-    return problem(500, "NoApplicableCode", f"{type(error).__name__} in the server; its log says more")

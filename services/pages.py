@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import pygeoapi.api as core
-from pygeoapi.api import API, APIRequest, itemtypes
-from pygeoapi.util import render_j2_template
+from pygeoapi.api import API
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from services.answers import Function, ask, is_html, json_response, leads_somewhere, respond
+from services.answers import ask, json_response, leads_somewhere
 from services.openapi import served_document
 from services.parameters import COMMON
 from services.parts import Page, Part
 from services.site import Edition, configuration
 from spatial.errors import NotFoundError
-from spatial.store.versions import MAP_FILE, Versions
+from spatial.store.versions import MAP_FILE, Version, Versions
 
 _NOT_SERVED = ("/processes", "/jobs", "/tiling-schemes")
 
@@ -38,10 +38,7 @@ def layer_of(edition: Edition, request: Request) -> str:
 
 
 async def _landing(edition: Edition, request: Request) -> Response:
-    headers, status, content = await ask(edition, request, core.landing_page)
-    if is_html(headers):
-        return respond(headers, status, content)
-    page = orjson.loads(content)
+    page = orjson.loads((await ask(edition, request, core.landing_page))[2])
     page["links"] = [
         link
         for link in page["links"]
@@ -53,19 +50,10 @@ async def _landing(edition: Edition, request: Request) -> Response:
 
 
 async def _conformance(edition: Edition, request: Request) -> Response:
-    asked = await APIRequest.from_starlette(request, edition.api.locales)
-    content = {"conformsTo": sorted({name for part in parts_of(request) for name in part.conformance})}
-    if asked.format != "html":
-        return json_response(content)
-    templates = edition.api.config["server"]["templates"]
-    page = render_j2_template(edition.api.tpl_config, templates, "conformance.html", content, asked.locale)
-    return Response(page, media_type="text/html")
+    return json_response({"conformsTo": sorted({name for part in parts_of(request) for name in part.conformance})})
 
 
 async def _openapi(edition: Edition, request: Request) -> Response:
-    headers, status, content = await ask(edition, request, core.openapi_)
-    if is_html(headers):
-        return respond(headers, status, content)
     document = served_document(edition.api.openapi, edition.manifest["hexakota"])
     for part in parts_of(request):
         document["paths"] |= part.paths(edition)
@@ -77,10 +65,7 @@ async def _map(edition: Edition, request: Request) -> Response:
 
 
 async def _collections(edition: Edition, request: Request) -> Response:
-    headers, status, content = await ask(edition, request, core.describe_collections)
-    if is_html(headers):
-        return respond(headers, status, content)
-    page = orjson.loads(content)
+    page = orjson.loads((await ask(edition, request, core.describe_collections))[2])
     page["collections"] = [_described(edition, request, collection) for collection in page["collections"]]
     return json_response(page)
 
@@ -88,10 +73,8 @@ async def _collections(edition: Edition, request: Request) -> Response:
 async def _collection(edition: Edition, request: Request) -> Response:
     edition = await run_in_threadpool(edition_of, edition, request)
     name = layer_of(edition, request)
-    headers, status, content = await ask(edition, request, core.describe_collections, name)
-    if is_html(headers):
-        return respond(headers, status, content)
-    return json_response(pinned(_described(edition, request, orjson.loads(content)), request))
+    described = orjson.loads((await ask(edition, request, core.describe_collections, name))[2])
+    return json_response(pinned(_described(edition, request, described), request))
 
 
 def edition_of(edition: Edition, request: Request) -> Edition:
@@ -104,8 +87,15 @@ def edition_of(edition: Edition, request: Request) -> Edition:
         version = versions.get(wanted)
     except NotFoundError as error:
         raise NotFoundError(f"version={wanted}: there is no such version") from error
-    config = configuration(versions.var.parent, edition.api.base_url, version.manifest)
-    return Edition(version, version.manifest, API(config, edition.api.openapi))
+    return _earlier(edition, version)
+
+
+@lru_cache(maxsize=8)
+def _earlier(edition: Edition, version: Version) -> Edition:
+    """Return an earlier version's edition; reading its configuration takes longer than the answer."""
+    manifest = version.manifest
+    city = version.path.parents[2]
+    return Edition(version, manifest, API(configuration(city, edition.api.base_url, manifest), edition.api.openapi))
 
 
 def pinned(document: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -130,18 +120,15 @@ def _described(edition: Edition, request: Request, collection: dict[str, Any]) -
 
 
 async def _queryables(edition: Edition, request: Request) -> Response:
-    return await _schema_page(edition, request, itemtypes.get_collection_queryables, "queryables")
+    return _schema_of(edition, request, "queryables")
 
 
 async def _schema(edition: Edition, request: Request) -> Response:
-    return await _schema_page(edition, request, core.get_collection_schema, "schema")
+    return _schema_of(edition, request, "schema")
 
 
-async def _schema_page(edition: Edition, request: Request, html: Function, kind: str) -> Response:
+def _schema_of(edition: Edition, request: Request, kind: str) -> Response:
     name = layer_of(edition, request)
-    asked = await APIRequest.from_starlette(request, edition.api.locales)
-    if asked.format == "html":
-        return respond(*await ask(edition, request, html, name))
     url = f"{edition.api.get_collections_url()}/{name}/{kind}"
     return json_response(edition.schema(name, url, kind == "queryables"), "application/schema+json")
 

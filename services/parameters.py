@@ -18,8 +18,8 @@ ITEM = COMMON | {"crs", "version"}
 PAGE_FORMATS = ("json", "html")
 _ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
 _SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
-_LANGUAGES = ("id", "en")
-_VALUES = {"lang": _LANGUAGES, "crs": (CRS84,), "bbox-crs": (CRS84,)} | {
+LANGUAGES = ("id", "en")
+_VALUES = {"lang": LANGUAGES, "crs": (CRS84,), "bbox-crs": (CRS84,)} | {
     "resulttype": ("results", "hits"),
     "skipGeometry": ("true", "false"),
 }
@@ -51,11 +51,25 @@ def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
         raise BadRequestError(f"f={named}: expected one of {', '.join(formats)}")
     wanted = (_ACCEPT.get(value) for value in _ranked(request.headers.get("accept", "")))
     kind = next((value for value in wanted if value in formats), "json")
-    languages = (value[:2] for value in _ranked(request.headers.get("accept-language", "")))
-    language = next((value for value in languages if value in _LANGUAGES), _LANGUAGES[0])
+    language = language_of(request)
     headers = [row for row in request.scope["headers"] if row[0] not in (b"accept", b"accept-language")]
     headers += [(b"accept", _SENT[kind]), (b"accept-language", language.encode())]
     return Request(dict(request.scope) | {"headers": headers}, request.receive)
+
+
+def language_of(request: Request) -> str:
+    """Return `id` or `en`: `lang=` wins, then the cookie `lang`, then Accept-Language; Indonesian otherwise."""
+    named = (request.query_params.get("lang"), request.cookies.get("lang"))
+    preferred = (value[:2] for value in _ranked(request.headers.get("accept-language", "")))
+    return next((value for value in (*named, *preferred) if value in LANGUAGES), LANGUAGES[0])
+
+
+def wants_html(request: Request) -> bool:
+    """Tell whether a page for people is asked for: `f=html`, or an Accept that prefers it where `f` is not given."""
+    if request.method not in ("GET", "HEAD"):
+        return False
+    known = (_ACCEPT[value] for value in _ranked(request.headers.get("accept", "")) if value in _ACCEPT)
+    return str(request.query_params.get("f", next(known, "json"))) == "html"
 
 
 def check(request: Request, allowed: frozenset[str]) -> None:
