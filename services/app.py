@@ -5,27 +5,36 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import pygeoapi
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
-from services import items, pages, qgis, styles, tiles
-from services.answers import defect, no_such_page, problem
+from services import assets, items, pages, qgis, ranking, styles, tiles
+from services.answers import problem
 from services.errors import http_status
-from services.parameters import BadRequestError, check, negotiated
+from services.parameters import BadRequestError, check, negotiated, wants_html
 from services.parts import Page, Part
 from services.processes import pages as processes
-from services.site import Site
+from services.site import Edition, Site
+from services.views import refused, shown
 from services.worker import attended
 from spatial.errors import HexakotaError, InputError
 
-PARTS: tuple[Part, ...] = (pages.PART, tiles.PART, styles.PART, items.PART, processes.PART, qgis.PART)
+PARTS: tuple[Part, ...] = (
+    pages.PART,
+    ranking.PART,
+    tiles.PART,
+    styles.PART,
+    items.PART,
+    processes.PART,
+    qgis.PART,
+    assets.PART,
+)
 
 
 def create_app(city: Path, url: str) -> Starlette:
@@ -43,31 +52,52 @@ def create_app(city: Path, url: str) -> Starlette:
     """
     site = Site(city, url)
     site.edition()
-    static = Path(pygeoapi.__file__).parent / "static"
     routes = [_route(site, page) for part in PARTS for page in part.pages]
-    app = Starlette(
-        routes=[*routes, Mount("/static", StaticFiles(directory=static))],
-        exception_handlers={HTTPException: no_such_page, Exception: defect},
-    )
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_page, Exception: _defect})
     app.state.parts = PARTS
+    app.state.root = urlsplit(site.url).path
     return app
 
 
 def _route(site: Site, page: Page) -> Route:
     async def endpoint(request: Request) -> Response:
+        edition = None
         try:
             asked = negotiated(request, page.formats)
             if page.parameters is not None:
                 check(asked, page.parameters)
-            return await page.handler(site.edition(), asked)
+            edition = site.edition()
+            if "html" in page.formats and wants_html(asked):
+                return await shown(page, edition, asked)
+            return await page.handler(edition, asked)
         except BadRequestError as error:
-            return problem(error.status, "InvalidParameterValue", str(error))
+            return _problem(request, edition, error.status, "InvalidParameterValue", str(error))
         except HexakotaError as error:
             status = http_status(error)
             code = {400: "InvalidParameterValue", 404: "NotFound"}.get(status, "NoApplicableCode")
-            return problem(status, code, str(error))
+            return _problem(request, edition, status, code, str(error))
 
     return Route(page.path, endpoint, methods=list(page.methods))
+
+
+def _problem(request: Request, edition: Edition | None, status: int, code: str, description: str) -> Response:
+    """Answer with OGC's exception object, or with a page that says the same."""
+    if wants_html(request):
+        return refused(request, edition, status, {"description": description})
+    return problem(status, code, description)
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    """Answer for an address or a method that is not served."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    told = {404: f"there is no page {request.url.path}", 405: f"{request.method} is not supported here"}
+    code = "NotFound" if status == 404 else "InvalidRequest"
+    return _problem(request, None, status, code, told.get(status, str(error)))
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    """Answer for what nobody expected; the server's log holds the traceback."""
+    return _problem(request, None, 500, "NoApplicableCode", f"{type(error).__name__} in the server; its log says more")
 
 
 def serve(city: Path, host: str, port: int, with_worker: bool = False) -> None:

@@ -22,7 +22,7 @@ from services.parts import Handler, Page, Part
 from services.question import Question, features_of, page_of, question_of, serialised
 from services.site import Edition
 from services.view import MEDIA, View, links_of_item, links_of_page, view_of
-from services.writing import csv_of, html_of_item, html_of_page
+from services.writing import csv_of
 from spatial.errors import NotFoundError
 from spatial.query import CQL2_CONFORMANCE
 from spatial.registry import LAYER_BY_NAME
@@ -71,9 +71,6 @@ def _page(view: View, question: Question, tag: str | None) -> Response:
         point = view.layer.geometry == "Point"
         text = csv_of(features_of(index, rows, question), names, not question.skip_geometry, point)
         return Response(text, headers=headers, media_type=MEDIA["csv"])
-    if view.format == "html":
-        page = {"numberMatched": matched, "links": links, "features": features_of(index, rows, question)}
-        return Response(html_of_page(view, page, question.offset), headers=headers, media_type=MEDIA["html"])
     parts = serialised(index, rows, question) or [b""]
     about = {"links": links, "timeStamp": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"}
     head = b'{"type":"FeatureCollection","numberMatched":%d,"numberReturned":%d,"features":[' % (matched, len(rows))
@@ -132,8 +129,6 @@ def _one(view: View, question: Question, identifier: str, tag: str) -> Response:
     (feature,) = serialised(index, np.array([row], dtype=np.int64), question)
     body = b'%b,"links":%b}' % (bytes(feature)[:-1], orjson.dumps(links_of_item(view, identifier)))
     headers = view.headers(tag, question.crs)
-    if view.format == "html":
-        return Response(html_of_item(view, orjson.loads(body)), headers=headers, media_type=MEDIA["html"])
     return Response(body, headers=headers, media_type=GEOJSON)
 
 

@@ -13,7 +13,8 @@ from spatial.registry import LAYER_BY_NAME
 Schema = dict[str, Any]
 
 
-def _query(name: str, description: str, schema: Schema) -> Schema:
+def query_parameter(name: str, description: str, schema: Schema) -> Schema:
+    """Return a query parameter as the OpenAPI document describes it."""
     return {"name": name, "in": "query", "description": description, "required": False, "schema": schema} | _FORM
 
 
@@ -138,18 +139,18 @@ def _kind(path: str) -> str:
 
 def _parameter(name: str, formats: Collection[str], systems: Sequence[str]) -> Schema:
     if name == "f":
-        return _query(name, "bentuk / format", {"type": "string", "enum": sorted(formats), "default": "json"})
+        return query_parameter(name, "bentuk / format", {"type": "string", "enum": sorted(formats), "default": "json"})
     if name in _CRS:
         schema = {"type": "string", "format": "uri", "enum": list(systems), "default": CRS84}
-        return _query(name, f"coordinate reference system {_CRS[name]}", schema)
-    return _query(name, *_DESCRIBED[name])
+        return query_parameter(name, f"coordinate reference system {_CRS[name]}", schema)
+    return query_parameter(name, *_DESCRIBED[name])
 
 
 def _filters(layer: str) -> list[Schema]:
     """Return a parameter for every property: features whose property equals the value."""
     kinds = {"integer": "integer", "number": "number"}
     return [
-        _query(c.name, f"{c.title_id} / {c.title_en}", {"type": kinds.get(c.kind, "string")})
+        query_parameter(c.name, f"{c.title_id} / {c.title_en}", {"type": kinds.get(c.kind, "string")})
         for c in LAYER_BY_NAME[layer].columns
         if c.name not in _DESCRIBED
     ]

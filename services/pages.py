@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import pygeoapi.api as core
-from pygeoapi.api import API, APIRequest, itemtypes
-from pygeoapi.util import render_j2_template
+from pygeoapi.api import API
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from services.answers import ask, is_html, json_response, leads_somewhere, respond
+from services.answers import ask, json_response, leads_somewhere
 from services.crs import CRS84, systems_of
 from services.openapi import page_path, served_document
-from services.parameters import COMMON, format_of
+from services.parameters import COMMON
 from services.parts import Page, Part
 from services.site import Edition, SchemaKind, configuration
 from spatial.errors import NotFoundError
 from spatial.query import FUNCTIONS
-from spatial.store.versions import MAP_FILE, Versions
+from spatial.store.versions import MAP_FILE, Version, Versions
 
 SCHEMA = "application/schema+json"
 _NOT_SERVED = ("/processes", "/jobs", "/tiling-schemes")
@@ -41,10 +41,7 @@ def layer_of(edition: Edition, request: Request) -> str:
 
 
 async def _landing(edition: Edition, request: Request) -> Response:
-    headers, status, content = await ask(edition, request, core.landing_page)
-    if is_html(headers):
-        return respond(headers, status, content)
-    page = orjson.loads(content)
+    page = orjson.loads((await ask(edition, request, core.landing_page))[2])
     page["links"] = [
         link
         for link in page["links"]
@@ -56,19 +53,10 @@ async def _landing(edition: Edition, request: Request) -> Response:
 
 
 async def _conformance(edition: Edition, request: Request) -> Response:
-    asked = await APIRequest.from_starlette(request, edition.api.locales)
-    content = {"conformsTo": sorted({name for part in parts_of(request) for name in part.conformance})}
-    if asked.format != "html":
-        return json_response(content)
-    templates = edition.api.config["server"]["templates"]
-    page = render_j2_template(edition.api.tpl_config, templates, "conformance.html", content, asked.locale)
-    return Response(page, media_type="text/html")
+    return json_response({"conformsTo": sorted({name for part in parts_of(request) for name in part.conformance})})
 
 
 async def _openapi(edition: Edition, request: Request) -> Response:
-    headers, status, content = await ask(edition, request, core.openapi_)
-    if is_html(headers):
-        return respond(headers, status, content)
     document = served_document(edition.api.openapi, edition.manifest["hexakota"], systems_of(edition.manifest["city"]))
     for part in parts_of(request):
         document["paths"] |= part.paths(edition)
@@ -80,10 +68,7 @@ async def _map(edition: Edition, request: Request) -> Response:
 
 
 async def _collections(edition: Edition, request: Request) -> Response:
-    headers, status, content = await ask(edition, request, core.describe_collections)
-    if is_html(headers):
-        return respond(headers, status, content)
-    page = orjson.loads(content)
+    page = orjson.loads((await ask(edition, request, core.describe_collections))[2])
     page["collections"] = [_described(edition, request, collection) for collection in page["collections"]]
     return json_response(page)
 
@@ -91,10 +76,8 @@ async def _collections(edition: Edition, request: Request) -> Response:
 async def _collection(edition: Edition, request: Request) -> Response:
     edition = await run_in_threadpool(edition_of, edition, request)
     name = layer_of(edition, request)
-    headers, status, content = await ask(edition, request, core.describe_collections, name)
-    if is_html(headers):
-        return respond(headers, status, content)
-    return json_response(pinned(_described(edition, request, orjson.loads(content)), request))
+    described = orjson.loads((await ask(edition, request, core.describe_collections, name))[2])
+    return json_response(pinned(_described(edition, request, described), request))
 
 
 def edition_of(edition: Edition, request: Request) -> Edition:
@@ -107,8 +90,15 @@ def edition_of(edition: Edition, request: Request) -> Edition:
         version = versions.get(wanted)
     except NotFoundError as error:
         raise NotFoundError(f"version={wanted}: there is no such version") from error
-    config = configuration(versions.var.parent, edition.api.base_url, version.manifest)
-    return Edition(version, version.manifest, API(config, edition.api.openapi))
+    return _earlier(edition, version)
+
+
+@lru_cache(maxsize=8)
+def _earlier(edition: Edition, version: Version) -> Edition:
+    """Return an earlier version's edition; reading its configuration takes longer than the answer."""
+    manifest = version.manifest
+    city = version.path.parents[2]
+    return Edition(version, manifest, API(configuration(city, edition.api.base_url, manifest), edition.api.openapi))
 
 
 def pinned(document: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -145,14 +135,10 @@ def _sortables_link(edition: Edition, name: str) -> dict[str, str]:
 
 
 async def _queryables(edition: Edition, request: Request) -> Response:
-    if format_of(request) == "html":
-        return respond(*await ask(edition, request, itemtypes.get_collection_queryables, layer_of(edition, request)))
     return _schema_page(edition, request, "queryables")
 
 
 async def _schema(edition: Edition, request: Request) -> Response:
-    if format_of(request) == "html":
-        return respond(*await ask(edition, request, core.get_collection_schema, layer_of(edition, request)))
     return _schema_page(edition, request, "schema")
 
 

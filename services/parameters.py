@@ -18,7 +18,8 @@ FILTER_MEDIA = ("application/cql2+json", "application/query-cql-json", "applicat
 PAGE_FORMATS = ("json", "html")
 _ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
 _SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
-_LANGUAGES = ("id", "en")
+LANGUAGES = ("id", "en")
+_FORMAT, _LANGUAGE = "hexakota.format", "hexakota.language"
 
 
 class BadRequestError(Exception):
@@ -56,20 +57,16 @@ def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
 
     pygeoapi takes any media type it knows from Accept (JSON-LD, PNG) and divides by a weight of 0.
     """
-    named, spoken = request.query_params.get("f"), request.query_params.get("lang")
+    named = request.query_params.get("f")
     if named is not None and named not in formats:
         raise BadRequestError(f"f={named}: expected one of {', '.join(formats)}")
     wanted = (_ACCEPT.get(value) for value in _ranked(request.headers.get("accept", "")))
     kind = next((value for value in wanted if value in formats), "json")
-    languages = (value[:2] for value in _ranked(request.headers.get("accept-language", "")))
-    language = next((value for value in languages if value in _LANGUAGES), _LANGUAGES[0])
+    language = language_of(request)
     headers = [row for row in request.scope["headers"] if row[0] not in (b"accept", b"accept-language")]
     headers += [(b"accept", _SENT[kind]), (b"accept-language", language.encode())]
-    own = {"headers": headers, _FORMAT: named or kind, _LANGUAGE: spoken if spoken in _LANGUAGES else language}
+    own = {"headers": headers, _FORMAT: named or kind, _LANGUAGE: language}
     return Request(dict(request.scope) | own, request.receive)
-
-
-_FORMAT, _LANGUAGE = "hexakota.format", "hexakota.language"
 
 
 def format_of(request: Request) -> str:
@@ -78,8 +75,32 @@ def format_of(request: Request) -> str:
 
 
 def language_of(request: Request) -> str:
-    """Return the language of a negotiated request: id or en."""
-    return str(request.scope[_LANGUAGE])
+    """Return `id` or `en`: `lang=` wins, then the cookie `lang`, then Accept-Language; Indonesian otherwise."""
+    known = request.scope.get(_LANGUAGE)
+    if known is not None:
+        return str(known)
+    named = (request.query_params.get("lang"), request.cookies.get("lang"))
+    preferred = (value[:2] for value in _ranked(request.headers.get("accept-language", "")))
+    return next((value for value in (*named, *preferred) if value in LANGUAGES), LANGUAGES[0])
+
+
+def wants_html(request: Request) -> bool:
+    """Tell whether a page for people is asked for: `f=html`, or an Accept that prefers it where `f` is not given."""
+    if request.method not in ("GET", "HEAD"):
+        return False
+    known = (_ACCEPT[value] for value in _ranked(request.headers.get("accept", "")) if value in _ACCEPT)
+    return str(request.query_params.get("f", next(known, "json"))) == "html"
+
+
+def for_programs(request: Request, query: bytes) -> Request:
+    """Return a page's request as a program would send it, with another query.
+
+    A condition on the page's own ETag is no matter of the data's.
+    """
+    dropped = (b"accept", b"if-none-match", b"if-modified-since")
+    headers = [row for row in request.scope["headers"] if row[0] not in dropped]
+    own = {"headers": [*headers, (b"accept", b"application/json")], "query_string": query, _FORMAT: "json"}
+    return Request(dict(request.scope) | own, request.receive)
 
 
 def check(request: Request, allowed: frozenset[str]) -> None:
@@ -91,6 +112,6 @@ def check(request: Request, allowed: frozenset[str]) -> None:
         if name in seen:
             raise BadRequestError(f"{name}: given more than once")
         seen.add(name)
-    spoken = request.query_params.get("lang", _LANGUAGES[0])
-    if spoken not in _LANGUAGES:
-        raise BadRequestError(f"lang={spoken}: expected {' or '.join(_LANGUAGES)}")
+    spoken = request.query_params.get("lang", LANGUAGES[0])
+    if spoken not in LANGUAGES:
+        raise BadRequestError(f"lang={spoken}: expected {' or '.join(LANGUAGES)}")

@@ -113,6 +113,7 @@ def configuration(city: Path, url: str, manifest: dict[str, Any]) -> dict[str, A
     for layer, resource in config["resources"].items():
         known = manifest["layers"][layer]
         resource["title"] = {lang: f"{mark}{title}" for lang, title in resource["title"].items()}
+        resource["summary"] = dict(resource["description"])
         resource["description"] = {
             lang: " ".join([resource["description"][lang], *_told(manifest, known, lang)]) for lang in ("id", "en")
         }

@@ -42,7 +42,7 @@ _CAUSES = {
     "unknown": ("sebabnya belum jelas (satu panel {})", "cause not clear (one circuit {})"),
 }
 _DARK_ROAD = ("dark_road_length_m", "dark_road_length_major_m", "dark_road_by_class_m")
-_LABELS = {
+PART_LABELS = {
     "lamps": ("jumlah lampu padam yang berdekatan", "dark lamps close together"),
     "age": ("lama padam", "how long they have been dark"),
     "major_road": ("jalan utama", "major road"),
@@ -364,4 +364,4 @@ def _parts(
     if roads["all"] and roads["major"] is not None:
         known["major_road"] = (parameters.weight_major_road, min(roads["major"] / roads["all"], 1.0))
     total = sum(weight for weight, _ in known.values())
-    return [Part(key, weight / total * value, *_LABELS[key]) for key, (weight, value) in known.items()]
+    return [Part(key, weight / total * value, *PART_LABELS[key]) for key, (weight, value) in known.items()]

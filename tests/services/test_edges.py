@@ -306,10 +306,10 @@ def test_the_api_document_is_what_is_served(hand: str) -> None:
         for key in reference.split("/")[1:]:
             part = part[key]
     for path, operations in document["paths"].items():
-        assert list(operations) == (["get", "post"] if path.endswith("/items") else ["get"])
-        missing = "{featureId}" in path
-        address = hand + path.replace("{featureId}", "none")
-        assert get(address)[0] == (404 if missing else 200), path
+        if "get" not in operations:
+            continue
+        address = hand + re.sub(r"\{[^}]*\}", "none", path)
+        assert get(address)[0] in ((400, 404) if "{" in path else (200,)), path
         for parameter in operations["get"].get("parameters", ()):
             if parameter["in"] == "query":
                 status, _, body = get(address, **_example(parameter, path))
