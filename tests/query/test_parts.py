@@ -39,13 +39,14 @@ from tests.query.test_hand import IDS, TABLE, TIMES
 from tests.query.test_oracle import LAYER, ROWS
 from tests.query.test_oracle import TABLE as ODD
 
-PATTERNS = st.text(alphabet="ab%_\\\n🌊", max_size=8)
-WORDS = st.text(alphabet="ab%_\\\n🌊", max_size=12)
+PATTERNS = st.text(alphabet="ab%%_\\\n🌊", max_size=8) | st.text(alphabet="ab%%_", max_size=8)
+WORDS = st.text(alphabet="ab%_\\\n🌊", max_size=12) | st.text(alphabet="ab", max_size=8)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=500)
 @given(PATTERNS, st.lists(WORDS, max_size=5))
 @example("a%b%", ["ab", "aab\n", "ba"])
+@example("%a%b%", ["aba", "baab", "bba"])
 @example("%", ["", "\n"])
 @example("\\", ["\\", ""])
 def test_like(pattern: str, words: list[str]) -> None:
@@ -229,6 +230,15 @@ def test_sort(pairs: list[tuple[str, str]], chosen: list[int]) -> None:
         known.sort(key=lambda row, name=name: ROWS[row][name], reverse=sign == "-")  # type: ignore[misc]
         expected = known + [row for row in expected if ROWS[row][name] is None]
     assert found == expected
+
+
+@pytest.mark.parametrize("name", LAYER.names)
+def test_sort_of_every_row(name: str) -> None:
+    known = [row for row in range(ODD.n) if ROWS[row][name] is not None]
+    null = [row for row in range(ODD.n) if ROWS[row][name] is None]
+    for sign in "+-":
+        found = sorted_rows(ODD, np.arange(ODD.n), parse_sort(sign + name, LAYER)).tolist()
+        assert found == sorted(known, key=lambda row: ROWS[row][name], reverse=sign == "-") + null
 
 
 @pytest.mark.parametrize("text", ["", ",", "+", "geometry", "name,", "name,-name", "--name", "id desc"])
