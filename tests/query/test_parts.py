@@ -319,6 +319,16 @@ def test_filter_crs_has_its_authority_s_axis_order() -> None:
         assert np.flatnonzero(mask).tolist() == [100], crs
 
 
+@pytest.mark.parametrize("code", [4326, 4755])
+def test_a_bbox_has_the_axis_order_of_filter_crs(code: int) -> None:
+    west, south, east, north = GRID.geometry.iloc[100].bounds
+    here = parse_filter(f"S_INTERSECTS(geometry, BBOX({west},{south},{east},{north}))", "cql2-text", HEXAGONS, None)
+    crs = CRS(f"EPSG:{code}")
+    there = parse_filter(f"S_INTERSECTS(geometry, BBOX({south},{west},{north},{east}))", "cql2-text", HEXAGONS, crs)
+    assert matches(here, GRID_TABLE)[100]
+    assert matches(there, GRID_TABLE).tolist() == matches(here, GRID_TABLE).tolist()
+
+
 def test_a_bbox_of_a_projected_crs_is_its_polygon() -> None:
     utm = GRID.geometry.to_crs(UTM)
     west, south, east, north = utm.iloc[:60].total_bounds
