@@ -1,8 +1,8 @@
 """Layers cut into vector tiles by tippecanoe: features as lines of GeoJSON in, pieces of tiles by layer out.
 
-Attributes are the layer's columns but JSON, and of a hexagon those that `parents` has a rule for; numbers are 32-bit floats, times RFC 3339 text,
-nulls are left out. The feature id inside a tile is the row of the feature in the order of ids, from 1: it joins the
-pieces of a feature that was cut, within one version; what identifies a feature is its id column.
+Attributes are the layer's columns but JSON, and of a hexagon those that `parents` has a rule for; numbers are 32-bit
+floats, times RFC 3339 text, nulls are left out. The feature id inside a tile is the row of the feature in the order of
+ids, from 1: it joins the pieces of a feature that was cut, within one version; its id column identifies it.
 """
 
 from __future__ import annotations
