@@ -298,7 +298,7 @@ def test_its_tiles_are_those_of_its_base_and_its_own(sample: Path, storm: Versio
     assert {name for name in before if before[name] != after[name]} == {"city"}
     for zoom in (6, 14):
         seen = {name for _, layers in stored(storm.path / "tiles/city.mbtiles", zoom) for name in layers}
-        assert ("scenario_cells" in seen) and ("hexagons" in seen)
+        assert {"scenario_cells", "hexagons"} <= seen
 
 
 def rows(version: Version, name: str) -> int:
