@@ -1,8 +1,8 @@
 """Layers cut into vector tiles by tippecanoe: features as lines of GeoJSON in, pieces of tiles by layer out.
 
-Attributes are the layer's columns but JSON and a cell's explanation; numbers are 32-bit floats, times RFC 3339 text,
-nulls are left out. The feature id inside a tile is the row of the feature in the order of ids, from 1: it joins the
-pieces of a feature that was cut, within one version; what identifies a feature is its id column.
+Attributes are the layer's columns but JSON, and of a hexagon those that `parents` has a rule for; numbers are 32-bit
+floats, times RFC 3339 text, nulls are left out. The feature id inside a tile is the row of the feature in the order of
+ids, from 1: it joins the pieces of a feature that was cut, within one version; its id column identifies it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import shapely
 from spatial.contracts import HEXAGONS, Column, Layer
 from spatial.errors import StoreError
 from spatial.store.levels import MAX_ZOOM, MIN_ZOOM, PLANS, POINT_COUNT, Level, enlarged, shown_from
-from spatial.store.mbtiles import Address, layers_of, read_tiles
-from spatial.store.parents import CELL_COUNT
+from spatial.store.mbtiles import Address, Piece, deflated, layers_of, read_tiles
+from spatial.store.parents import CELL_COUNT, RULES
 
 COUNTS: Mapping[str, str] = {
     CELL_COUNT: "Jumlah sel yang digambar sebagai satu / cells that are drawn as one",
@@ -35,17 +35,18 @@ _OPTIONS = (
     *("--minimum-zoom", str(MIN_ZOOM), "--maximum-zoom", str(MAX_ZOOM), "--drop-rate", "1"),
     *("--no-feature-limit", "--no-tile-size-limit", "--no-tile-stats", "--no-tiny-polygon-reduction"),
     *("--simplify-only-low-zooms", "--no-simplification-of-shared-nodes", "--preserve-input-order"),
-    *("--single-precision", "--quiet"),
+    *("--single-precision", "--no-tile-compression", "--quiet"),
 )
 
-Tiles = dict[str, dict[Address, bytes]]
-"""Unpacked pieces of tiles, by layer."""
+Tiles = dict[str, dict[Address, Piece]]
+"""Pieces of tiles, by layer."""
 
 
 def tile_columns(layer: Layer) -> tuple[Column, ...]:
     """Return the columns that are attributes in a layer's tiles."""
-    left = ("explanation_id", "explanation_en") if layer.name == HEXAGONS.name else ()
-    return tuple(c for c in layer.columns if c.kind != "json" and c.name not in left)
+    if layer.name == HEXAGONS.name:
+        return tuple(c for c in layer.columns if c.name in ("cell", "resolution") or c.name in RULES[layer.name])
+    return tuple(c for c in layer.columns if c.kind != "json")
 
 
 def cut(drawn: Mapping[Layer, Sequence[Level]], scratch: Path) -> Tiles:
@@ -73,7 +74,7 @@ def cut(drawn: Mapping[Layer, Sequence[Level]], scratch: Path) -> Tiles:
         _tippecanoe(source, target)
         for address, tile in read_tiles(target):
             for name, piece in layers_of(tile).items():
-                tiles[name][address] = piece
+                tiles[name][address] = deflated(piece)
     return tiles
 
 

@@ -88,7 +88,7 @@ def resolution_at(zoom: int, least_px: float) -> int:
     return max(wide, default=0)
 
 
-def whole_from(layer: Layer, table: gpd.GeoDataFrame) -> int:
+def _whole(layer: Layer, table: gpd.GeoDataFrame) -> int:
     """Return the zoom from which every feature of a layer, of at least one, is in its tiles as itself."""
     if layer.name not in RULES:
         return PLANS[layer.name].whole
@@ -103,7 +103,7 @@ def levels(layer: Layer, table: gpd.GeoDataFrame) -> list[Level]:
     ----------
     table : at least one feature, checked against the layer, CRS84.
     """
-    whole = whole_from(layer, table)
+    whole = _whole(layer, table)
     return [*_below(layer, table, whole), Level(whole, MAX_ZOOM, table, whole=True)]
 
 

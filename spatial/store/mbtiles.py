@@ -9,7 +9,9 @@ import gzip
 import json
 import math
 import sqlite3
+import struct
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -24,6 +26,8 @@ from spatial.errors import NotFoundError
 Address = tuple[int, int, int]
 """Zoom (tile matrix), row from the north, column."""
 
+_HEADER = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255))  # of gzip: deflate, no flags, no time, no system
+_LAST_BLOCK = b"\x03\x00"  # of deflate: an empty one
 _MOST_NORTH = 85.0511287798066  # latitude of the upper edge of WebMercatorQuad
 _MOST_OPEN = 64  # files a thread keeps open
 _SCHEMA = """
@@ -145,22 +149,46 @@ def _around(one: Limits, other: Limits | None) -> Limits:
 
 
 def read_tiles(path: Path) -> Iterator[tuple[Address, bytes]]:
-    """Yield every tile of an MBTiles file, unpacked, in the order of zoom, column and row."""
+    """Yield every tile of an MBTiles file, unpacked (they may lie there either way), by zoom, column and row."""
     with closing(_read_only(path)) as connection:
         rows = connection.execute(
             "SELECT zoom_level, tile_row, tile_column, tile_data FROM tiles "
             "ORDER BY zoom_level, tile_column, tile_row DESC"
         )
         for zoom, row, col, data in rows:
-            yield (zoom, 2**zoom - 1 - row, col), gzip.decompress(data)
+            packed = data[:2] == _HEADER[:2]
+            yield (zoom, 2**zoom - 1 - row, col), gzip.decompress(data) if packed else data
 
 
-def write_mbtiles(path: Path, tiles: Mapping[Address, bytes], metadata: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The part of a tile that one layer makes: as it is, and as deflate blocks of which none is the last."""
+
+    plain: bytes
+    blocks: bytes
+
+
+def deflated(plain: bytes) -> Piece:
+    """Return a piece of a tile with its deflate blocks, which end on a whole byte: they can follow each other."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return Piece(plain, packer.compress(plain) + packer.flush(zlib.Z_FULL_FLUSH))
+
+
+def gzipped(pieces: Sequence[Piece]) -> bytes:
+    """Return pieces that follow each other as one gzip member (RFC 1952) without a time; nothing is packed again."""
+    checksum = length = 0
+    for piece in pieces:
+        checksum, length = zlib.crc32(piece.plain, checksum), length + len(piece.plain)
+    blocks = b"".join(piece.blocks for piece in pieces)
+    return _HEADER + blocks + _LAST_BLOCK + struct.pack("<II", checksum, length & 0xFFFFFFFF)
+
+
+def write_mbtiles(path: Path, tiles: Mapping[Address, Sequence[Piece]], metadata: Mapping[str, Any]) -> None:
     """Write a new MBTiles file.
 
     Parameters
     ----------
-    tiles : unpacked tiles.
+    tiles : the pieces of each tile.
     metadata : by MBTiles' names; a value that is not text is written as JSON.
     """
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -170,7 +198,7 @@ def write_mbtiles(path: Path, tiles: Mapping[Address, bytes], metadata: Mapping[
         ordered = sorted(tiles, key=lambda address: (address[0], address[2], address[1]))
         connection.executemany(
             "INSERT INTO tiles VALUES (?, ?, ?, ?)",
-            ((z, col, 2**z - 1 - row, gzip.compress(tiles[z, row, col], 6, mtime=0)) for z, row, col in ordered),
+            ((z, col, 2**z - 1 - row, gzipped(tiles[z, row, col])) for z, row, col in ordered),
         )
 
 

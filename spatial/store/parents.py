@@ -1,7 +1,7 @@
 """Cells of a coarser H3 resolution that stand for the cells of a city: one stated rule per column.
 
-A parent is told only of the children that the layer holds; `cell_count` says how many. What has no rule is left out: a
-text of one cell, or the bounds of an interval, is not that of its parent.
+A parent tells only of the children that the layer holds; `cell_count` says how many. A column without a rule is not in
+the tiles of hexagons at all: there are many cells, and each has fifty columns; the item has them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from spatial.contracts import CATEGORIES, CLASSES, HEXAGONS, SCENARIO_CELLS, Layer
+from spatial.contracts import CLASSES, HEXAGONS, SCENARIO_CELLS, Layer
 from spatial.hexgrid.grid import cell_polygons, parents
 
 Rule = Literal["sum", "mean", "road_mean", "max", "min", "worst", "same"]
@@ -23,24 +23,15 @@ CELL_COUNT = "cell_count"
 _BY_RULE: Mapping[str, Mapping[Rule, tuple[str, ...]]] = {
     HEXAGONS.name: {
         "sum": (
-            "reports_total",
-            *(f"reports_{name}" for name in CATEGORIES),
-            *("incidents_flood", "incidents_lighting", "exposure"),
-            *("road_length_m", "road_length_major_m", "lit_road_length_m"),
-            *("lamps_total", "buildings_total", "facilities_total"),
+            *("reports_total", "reports_flood", "reports_drainage", "reports_street_light"),
+            *("incidents_flood", "incidents_lighting", "road_length_m", "lamps_total"),
         ),
-        "mean": (  # weighted by the area of the cell
-            *("elevation_mean_m", "slope_mean_deg", "hand_mean_m", "twi_mean", "gfi_mean", "gfi_disagreement"),
-            *("edge_fed_share", "depression_frequency", "flood_susceptibility", "flood_evidence"),
-            *("flood_probability", "silence", "reporting_rate"),
-        ),
-        "road_mean": ("report_rate",),  # weighted by the road length of the cell
-        "max": ("flood_score", "lighting_score", "flood_gi_z", "lighting_gi_z", "depression_depth_max_m"),
-        "min": ("flood_gi_q", "lighting_gi_q", "elevation_min_m", "hand_min_m", "rain_to_fill_mm"),
+        "mean": ("elevation_mean_m", "flood_susceptibility", "flood_evidence", "silence"),  # by the area of the cell
+        "road_mean": ("report_rate",),  # by the road length of the cell
+        "max": ("flood_score", "lighting_score", "depression_depth_max_m"),
+        "min": ("hand_min_m",),
         "worst": ("flood_class", "lighting_class"),  # of the children: it goes with the highest score
-        "same": (  # the children's value where they agree, else null
-            *("kelurahan", "kecamatan", "area_id", "exposure_basis", "flood_emergence", "lighting_emergence"),
-        ),
+        "same": ("kelurahan", "kecamatan", "flood_emergence", "lighting_emergence"),  # where the children agree
     },
     SCENARIO_CELLS.name: {
         "sum": ("water_volume_m3", "road_water_length_m"),

@@ -17,7 +17,7 @@ from spatial.contracts import Column, Layer, checked
 from spatial.errors import NotFoundError
 from spatial.store.cutting import COUNTS, cut, tile_columns
 from spatial.store.levels import MAX_ZOOM, MIN_ZOOM, Level, levels
-from spatial.store.mbtiles import Address, TileSet, open_tiles, read_tiles, write_mbtiles
+from spatial.store.mbtiles import Address, Piece, TileSet, deflated, open_tiles, read_tiles, write_mbtiles
 
 FOLDER = "tiles"
 CITY = "city"
@@ -55,13 +55,13 @@ def write_tiles(
     tiles = cut(drawn, folder)
     told = {layer.name: _metadata(layer, drawn[layer], city) for layer in rows}
     for carried in _others(base, {CITY, *(layer.name for layer in tables)}):
-        tiles[carried.path.stem] = dict(read_tiles(carried.path))
+        tiles[carried.path.stem] = {address: deflated(tile) for address, tile in read_tiles(carried.path)}
         told[carried.path.stem] = dict(carried.metadata)
-    whole: dict[Address, bytes] = defaultdict(bytes)
+    whole: dict[Address, list[Piece]] = defaultdict(list)
     for name in sorted(tiles):
-        write_mbtiles(folder / f"{name}.mbtiles", tiles[name], told[name])
+        write_mbtiles(folder / f"{name}.mbtiles", {a: [piece] for a, piece in tiles[name].items()}, told[name])
         for address, piece in tiles[name].items():
-            whole[address] += piece
+            whole[address].append(piece)
     if whole:
         write_mbtiles(folder / f"{CITY}.mbtiles", whole, _joined([told[name] for name in sorted(tiles)], city))
     sets = {path.stem: _described(path) for path in sorted(folder.glob("*.mbtiles"))}
@@ -92,9 +92,9 @@ def _others(base: Path | None, named: Iterable[str]) -> list[TileSet]:
 
 def _metadata(layer: Layer, drawn: Sequence[Level], city: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the tile set of a layer says of itself, by MBTiles' names."""
-    whole = drawn[-1]
+    whole = drawn[-1].first
     title = f"{layer.title_id} / {layer.title_en}"
-    told = f"{title}. Setiap fitur ada mulai zoom {whole.first} / every feature is there from zoom {whole.first} on."
+    told = f"{title}. Setiap fitur ada mulai zoom {whole} / every feature is there from zoom {whole} on."
     counts = {name: text for name, text in COUNTS.items() if any(name in level.table for level in drawn)}
     vector = {
         "id": layer.name,
@@ -103,7 +103,7 @@ def _metadata(layer: Layer, drawn: Sequence[Level], city: Mapping[str, Any]) -> 
         "maxzoom": MAX_ZOOM,
         "fields": {c.name: _labelled(c) for c in tile_columns(layer)} | counts,
     }
-    west, south, east, north = (float(v) for v in whole.table.total_bounds)
+    west, south, east, north = (float(v) for v in drawn[-1].table.total_bounds)
     return _common(title, told, (west, south, east, north), [vector], city)
 
 

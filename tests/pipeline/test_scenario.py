@@ -21,6 +21,7 @@ from spatial.store.rasters import read_raster
 from spatial.store.versions import Version, Versions
 from tests.pipeline.tiny import write_tiny_city
 from tests.services.running import get, served
+from tests.store.tiles import stored
 
 STORM = ("--rain-mm", "100", "--tide-m", "1.2")
 
@@ -137,13 +138,13 @@ def test_the_same_scenario_is_the_same_version_and_the_served_one_stays(sample: 
     versions = Versions(sample / "var")
     serving = versions.current()
     assert serving.id == storm.manifest["scenario"]["base"]
-    before = {p.name: p.read_bytes() for p in storm.path.iterdir() if p.is_file()}
+    before = {str(p.relative_to(storm.path)): p.read_bytes() for p in storm.path.rglob("*") if p.is_file()}
     again_in = versions.var / "versions" / "aside"
     storm.path.rename(again_in)  # so that it is made anew and not found
     try:
         assert hexakota("scenario", sample, *STORM, "--version", serving.id).exit_code == 0
-        after = {p.name: p.read_bytes() for p in storm.path.iterdir() if p.is_file()}
-        assert sorted(after) == ["layers.gpkg", "manifest.json", "map.png"]
+        after = {str(p.relative_to(storm.path)): p.read_bytes() for p in storm.path.rglob("*") if p.is_file()}
+        assert {"layers.gpkg", "manifest.json", "map.png", "tiles/city.mbtiles"} < set(after)
         assert after == before
     finally:
         shutil.rmtree(again_in)
@@ -286,3 +287,19 @@ def test_a_series_of_the_tide_floods_as_its_highest_and_counts_its_hours(
     assert np.nanmin(depth[1][hours > 0]) > 0
     head = read_raster(found.path, "drainage_head").values
     assert np.nanmin(head) < 0 < np.nanmax(head)
+
+
+def test_its_tiles_are_those_of_its_base_and_its_own(sample: Path, storm: Version) -> None:
+    base = Versions(sample / "var").get(storm.manifest["scenario"]["base"])
+    before, after = base.manifest["tiles"]["sets"], storm.manifest["tiles"]["sets"]
+    wet = {name for name in ("scenario_cells", "scenario_roads", "scenario_depressions") if rows(storm, name)}
+    assert wet
+    assert set(after) == set(before) | wet
+    assert {name for name in before if before[name] != after[name]} == {"city"}
+    for zoom in (6, 14):
+        seen = {name for _, layers in stored(storm.path / "tiles/city.mbtiles", zoom) for name in layers}
+        assert {"scenario_cells", "hexagons"} <= seen
+
+
+def rows(version: Version, name: str) -> int:
+    return int(version.manifest["layers"][name]["rows"])

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import math
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from spatial.registry import LAYERS
 from spatial.store import cutting
 from spatial.store.levels import MAX_ZOOM, MIN_ZOOM, PLANS, enlarged, resolution_at, shown_from
 from spatial.store.maplibre import style
-from spatial.store.mbtiles import layers_of, open_tiles, write_mbtiles
+from spatial.store.mbtiles import deflated, gzipped, layers_of, open_tiles, write_mbtiles
 from spatial.store.parents import RULES, parent_cells
 from spatial.store.styles import look
 from spatial.store.tiles import CITY, tile_set, write_tiles
@@ -36,6 +37,13 @@ from tests.store.tiles import TO_METRES, counted, features, stored, unit_m
 KOTA = {"name": "Kota <Uji>", "synthetic": True, "attribution": ["© uji"]}
 CENTRE = h3.latlng_to_cell(-3.31, 117.58, 9)
 CELLS = sorted(h3.grid_disk(CENTRE, 6))
+CELL_COLUMNS = {
+    *("cell", "resolution", "kelurahan", "kecamatan", "report_rate", "road_length_m", "lamps_total", "silence"),
+    *("reports_total", "reports_flood", "reports_drainage", "reports_street_light"),
+    *("incidents_flood", "incidents_lighting", "elevation_mean_m", "hand_min_m", "depression_depth_max_m"),
+    *("flood_susceptibility", "flood_evidence", "flood_score", "flood_class", "flood_emergence"),
+    *("lighting_score", "lighting_class", "lighting_emergence"),
+}
 
 
 def hexagons(cells: list[str], **columns: object) -> gpd.GeoDataFrame:
@@ -95,10 +103,10 @@ def test_every_feature_is_in_the_highest_zoom_as_it_is(folder: Path, layer) -> N
     table = checked(layer, city()[layer])
     seen = features(folder / f"{layer.name}.mbtiles", layer.name, layer.id_column, MAX_ZOOM)
     assert sorted(seen) == sorted(table[layer.id_column])
-    left_out = {"explanation_parts", "explanation_id", "explanation_en"} if layer == HEXAGONS else {"explanation_parts"}
+    told = set(layer.names) - {"explanation_parts"} if layer != HEXAGONS else CELL_COLUMNS
     for row in table.to_dict("records"):
         attributes, geometry = seen[row[layer.id_column]]
-        wanted = {k: plain(v) for k, v in row.items() if k not in {"geometry", *left_out} and pd.notna(v)}
+        wanted = {k: plain(v) for k, v in row.items() if k in told and pd.notna(v)}
         assert set(attributes) == set(wanted)
         assert all(same(attributes[name], wanted[name]) for name in wanted), (attributes, wanted)
         metres = shapely.transform(row["geometry"], TO_METRES.transform, interleaved=False)
@@ -193,11 +201,10 @@ def test_parents_tell_of_their_children(data: st.DataObject) -> None:
         assert shapely.equals_exact(told["geometry"].normalize(), shapely.Polygon(outline).normalize(), 1e-9)
 
 
-def test_each_column_of_a_cell_has_its_rule_or_is_left_out() -> None:
-    left_out = {"cell", "resolution", "explanation_parts", "explanation_id", "explanation_en"}
-    left_out |= {"flood_evidence_low", "flood_evidence_high", "reporting_rate_low", "reporting_rate_high"}
-    assert set(RULES["hexagons"]) | left_out == set(HEXAGONS.names)
-    assert not set(RULES["hexagons"]) & left_out
+def test_each_column_of_a_cell_in_the_tiles_has_its_rule() -> None:
+    assert {c.name for c in cutting.tile_columns(HEXAGONS)} == CELL_COLUMNS
+    assert set(RULES["hexagons"]) == CELL_COLUMNS - {"cell", "resolution"}
+    assert look(HEXAGONS).attribute in CELL_COLUMNS
 
 
 def test_every_layer_has_a_plan_and_a_place_on_the_map() -> None:
@@ -294,9 +301,19 @@ def test_a_tile_is_cut_into_its_layers(names: list[str]) -> None:
         assert list(mapbox_vector_tile.decode(piece)) == [name]
 
 
+@given(st.lists(st.binary(max_size=2000) | st.builds(lambda b, n: b * n, st.binary(max_size=9), st.integers(0, 9000))))
+def test_pieces_packed_apart_are_one_gzip_member(parts: list[bytes]) -> None:
+    packed = gzipped([deflated(part) for part in parts])
+    assert gzip.decompress(packed) == b"".join(parts)
+    one = zlib.decompressobj(wbits=31)
+    assert one.decompress(packed) == b"".join(parts)
+    assert one.eof
+    assert one.unused_data == b""  # browsers read the first member alone
+
+
 def test_rows_are_counted_from_the_north(tmp_path: Path) -> None:
     """MBTiles 1.3: tile_row is TMS, from the south: at zoom 5, row 0 from the north is 31."""
-    write_mbtiles(tmp_path / "a.mbtiles", {(5, 0, 3): b"a", (5, 31, 3): b"b"}, {
+    write_mbtiles(tmp_path / "a.mbtiles", {(5, 0, 3): [deflated(b"a")], (5, 31, 3): [deflated(b"b")]}, {
         "bounds": "-145,80,-144,84", "minzoom": "5", "maxzoom": "5", "json": {},
     })  # fmt: skip
     with closing(sqlite3.connect(tmp_path / "a.mbtiles")) as connection:
