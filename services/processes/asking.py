@@ -16,7 +16,7 @@ import orjson
 from jsonschema import Draft202012Validator, ValidationError
 
 from services.processes.errors import invalid
-from services.processes.model import JSON, Process
+from services.processes.model import Process
 
 MAX_BODY_BYTES = 10_000_000
 _MEMBERS = ("inputs", "outputs", "response", "subscriber")
@@ -195,6 +195,3 @@ def _subscriber(asked: Any) -> dict[str, str]:
     if "successUri" not in asked:
         raise invalid("subscriber.successUri: is missing; expected an address")
     return asked
-
-
-__all__ = ["JSON", "MAX_BODY_BYTES", "URIS", "Asked", "Feature", "asked_of", "check_inputs"]

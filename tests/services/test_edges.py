@@ -332,7 +332,7 @@ def _example(parameter: dict, path: str) -> dict[str, str]:
     if name.endswith(("_datetime", "_report")):
         fixed[name] = "2025-01-01T00:00:00Z"
     by_type = {"integer": "1", "number": "1", "boolean": "true"}.get(schema["type"], "x")
-    value = fixed.get(name, schema.get("enum", [by_type])[0])
+    value = fixed.get(name, schema.get("items", schema).get("enum", [by_type])[0])
     beside = {"bbox-crs": ("bbox",), "filter-crs": ("filter",), "filter-lang": ("filter",)}.get(name, ())
     return {name: value} | {other: fixed[other] for other in beside}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import email
 import json
-import os
 import re
 import shutil
 import signal
@@ -33,7 +32,6 @@ from services.processes.access import TOKEN, authorise
 from services.processes.callbacks import HOSTS, CallbackError, call
 from services.processes.errors import ProcessError
 from services.processes.pages import MAX_WAITING
-from spatial.errors import StoreError
 from spatial.evaluate import SCORED, Question
 from spatial.pipeline.scenario import MAX_RAIN_MM
 from spatial.store.jobs import JobQueue, NewJob
@@ -665,15 +663,16 @@ def test_a_worker_runs_what_is_queued(own_city: Path, api: str, hook: str, monke
 
 def test_kill_the_worker_and_the_server_in_the_middle(own_city: Path) -> None:
     """The job is begun once more by another worker, and its result is there for another server."""
-    with killable(own_city) as (server, url):
+    with killable(own_city) as (server, url), Versions(own_city / "var").locked():  # so that the job stays under way
         job = execute(url, "flood-scenario", {"rain_mm": 77.5}).json["jobID"]
         with working(own_city) as first:
-            wait(url, job, lambda s: s["status"] == "running" and s["progress"] > 0)
+            wait(url, job, lambda s: "Menunggu" in s["message"])
+            (child,) = children(first.pid)
             first.send_signal(signal.SIGKILL)
             first.wait(10)
             server.send_signal(signal.SIGKILL)
             server.wait(10)
-    assert free(own_city, 10)  # what the killed worker had begun is gone too
+            assert gone(child, 10)  # it does not work on for nobody
     with served(own_city) as url, working(own_city):
         status = wait(url, job, ended)
         assert status["status"] == "successful", status
@@ -722,12 +721,9 @@ def test_conf_dismiss_a_running_job(own_city: Path, api: str) -> None:
     with working(own_city) as process, Versions(own_city / "var").locked():  # so that runs stay under way
         job = execute(api, "run-analysis", {"force": True}).json["jobID"]
         wait(api, job, lambda s: "Menunggu" in s["message"])
-        assert children(process.pid)
+        (child,) = children(process.pid)
         assert ask("DELETE", f"{api}/jobs/{job}").json["status"] == "dismissed"
-        end = time.monotonic() + 10
-        while children(process.pid) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not children(process.pid)
+        assert gone(child, 10)
         assert ask("GET", f"{api}/jobs/{job}").json["status"] == "dismissed"
         following = execute(api, "run-analysis", {"force": True}).json["jobID"]
         wait(api, following, lambda s: "Menunggu" in s["message"])
@@ -740,16 +736,12 @@ def test_conf_dismiss_a_running_job(own_city: Path, api: str) -> None:
     assert Versions(own_city / "var").current().id == before
 
 
-def free(city: Path, seconds: float) -> bool:
-    """Tell whether the city's lock can be had within so many seconds."""
+def gone(pid: int, seconds: float) -> bool:
+    """Tell whether a process ends within so many seconds."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            with Versions(city / "var").locked():
-                return True
-        except StoreError:
-            time.sleep(0.05)
-    return False
+    while _command(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not _command(pid)
 
 
 def children(pid: int) -> list[int]:
@@ -777,7 +769,4 @@ def test_serve_with_a_worker_that_ends_with_it(own_city: Path) -> None:
         assert worker
         server.kill()  # not even asked to stop
         server.wait(10)
-        end = time.monotonic() + 15
-        while any(b"worker" in _command(pid) for pid in worker) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert not [pid for pid in worker if b"worker" in _command(pid) and os.path.exists(f"/proc/{pid}/exe")]
+        assert all(gone(pid, 15) for pid in worker)

@@ -123,7 +123,7 @@ def test_a_job_whose_worker_dies_is_begun_once_more_and_then_failed(bench: Bench
 
 
 def test_a_lost_worker_changes_nothing(bench: Bench) -> None:
-    """It wakes up after its job was given to another, which has finished: results and files of the other stay."""
+    """It wakes up while another runs its job, and after that one has finished: results and files of the other stay."""
     queue = bench.queue
     made = queue.submit(job(), 5)
     asleep = queue.claim("w1", 30)
@@ -132,6 +132,14 @@ def test_a_lost_worker_changes_nothing(bench: Bench) -> None:
     bench.clock.now += 31
     queue.recover(LOST)
     second = queue.claim("w2", 30)
+    for late in (queue.beat, queue.release):
+        assert late(asleep) is False
+    for end in (queue.fail, queue.finish):
+        assert end(asleep, {}) is False
+    assert queue.tell(asleep, 99, "", "") is False
+    assert queue.get(made.id) == second
+    queue.staging(asleep).mkdir(parents=True)
+    (queue.staging(asleep) / "a").write_text("old")
     queue.staging(second).mkdir(parents=True)
     (queue.staging(second) / "a").write_text("new")
     assert queue.finish(second, {"who": 2})
