@@ -12,7 +12,8 @@ from spatial.registry import LAYER_BY_NAME
 Schema = dict[str, Any]
 
 
-def _query(name: str, description: str, schema: Schema) -> Schema:
+def query(name: str, description: str, schema: Schema) -> Schema:
+    """Return a parameter of the query."""
     return {"name": name, "in": "query", "description": description, "required": False, "schema": schema} | _FORM
 
 
@@ -90,17 +91,17 @@ def _kind(path: str) -> str:
 
 def _parameter(name: str, formats: Collection[str]) -> Schema:
     if name == "f":
-        return _query(name, "bentuk / format", {"type": "string", "enum": sorted(formats), "default": "json"})
+        return query(name, "bentuk / format", {"type": "string", "enum": sorted(formats), "default": "json"})
     if name in ("crs", "bbox-crs"):
-        return _query(name, "only CRS84", {"type": "string", "format": "uri", "enum": [CRS84]})
-    return _query(name, *_DESCRIBED[name])
+        return query(name, "only CRS84", {"type": "string", "format": "uri", "enum": [CRS84]})
+    return query(name, *_DESCRIBED[name])
 
 
 def _filters(layer: str) -> list[Schema]:
     """Return a parameter for every property: features whose property equals the value."""
     kinds = {"integer": "integer", "number": "number"}
     return [
-        _query(c.name, f"{c.title_id} / {c.title_en}", {"type": kinds.get(c.kind, "string")})
+        query(c.name, f"{c.title_id} / {c.title_en}", {"type": kinds.get(c.kind, "string")})
         for c in LAYER_BY_NAME[layer].columns
         if c.name not in _DESCRIBED
     ]
@@ -110,8 +111,12 @@ def _responses(path: str, kind: str) -> dict[str, Any]:
     names = {"item": "Feature", "items": "Features"}
     name = "Schema" if path.endswith(("/schema", "/queryables")) else names.get(kind, "Document")
     content = {_MEDIA.get(name, "application/json"): {"schema": {"type": "object"}}}
-    errors = {status: {"$ref": f"#/components/responses/{error}"} for status, error in _ERRORS.items()}
-    return {"200": {"description": name, "content": content}} | errors
+    return {"200": {"description": name, "content": content}} | failures()
+
+
+def failures() -> dict[str, Any]:
+    """Return the responses that any page may give instead of its own."""
+    return {status: {"$ref": f"#/components/responses/{error}"} for status, error in _ERRORS.items()}
 
 
 def _error_responses() -> dict[str, Any]:

@@ -82,6 +82,8 @@ async def _collections(edition: Edition, request: Request) -> Response:
         return respond(headers, status, content)
     page = orjson.loads(content)
     page["collections"] = [_described(edition, request, collection) for collection in page["collections"]]
+    for part in parts_of(request):
+        page["collections"] += await run_in_threadpool(part.collections, edition)
     return json_response(page)
 
 

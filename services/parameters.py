@@ -16,8 +16,16 @@ ITEMS = frozenset(
 )
 ITEM = COMMON | {"crs", "version"}
 PAGE_FORMATS = ("json", "html")
-_ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
-_SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
+_ACCEPT = (
+    {"text/html": "html", "text/csv": "csv"}
+    | dict.fromkeys(("application/json", GEOJSON), "json")
+    | {
+        "image/tiff": "tif",
+        "image/png": "png",
+        "application/prs.coverage+json": "covjson",
+    }
+)
+_SENT = {kind: media.encode() for media, kind in reversed(_ACCEPT.items())} | {"json": b"application/json"}
 _LANGUAGES = ("id", "en")
 _VALUES = {"lang": _LANGUAGES, "crs": (CRS84,), "bbox-crs": (CRS84,)} | {
     "resulttype": ("results", "hits"),
@@ -49,13 +57,20 @@ def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
     named = request.query_params.get("f")
     if named is not None and named not in formats:
         raise BadRequestError(f"f={named}: expected one of {', '.join(formats)}")
-    wanted = (_ACCEPT.get(value) for value in _ranked(request.headers.get("accept", "")))
-    kind = next((value for value in wanted if value in formats), "json")
+    default = {"*/*": formats[0]}
+    wanted = ((default | _ACCEPT).get(value) for value in _ranked(request.headers.get("accept", "")))
+    kind = next((value for value in wanted if value in formats), formats[0])
     languages = (value[:2] for value in _ranked(request.headers.get("accept-language", "")))
     language = next((value for value in languages if value in _LANGUAGES), _LANGUAGES[0])
     headers = [row for row in request.scope["headers"] if row[0] not in (b"accept", b"accept-language")]
     headers += [(b"accept", _SENT[kind]), (b"accept-language", language.encode())]
     return Request(dict(request.scope) | {"headers": headers}, request.receive)
+
+
+def format_of(request: Request, formats: tuple[str, ...]) -> str:
+    """Return the format of a request that was negotiated over these formats: `f`, else that of Accept."""
+    named = request.query_params.get("f")
+    return named or next(kind for kind in formats if _SENT[kind].decode() == request.headers["accept"])
 
 
 def check(request: Request, allowed: frozenset[str]) -> None:
