@@ -33,7 +33,7 @@ def leads_somewhere(link: Mapping[str, str], matched: int | None = None) -> bool
     """Tell the links that we serve: no JSON-LD, and no `next` to an empty page (pygeoapi writes it on a full page)."""
     offset = re.search(r"[?&]offset=(\d+)", link["href"]) if link["rel"] == "next" and matched is not None else None
     past_the_end = offset is not None and matched is not None and int(offset[1]) >= matched
-    return link.get("type") != "application/ld+json" and not past_the_end
+    return "f=jsonld" not in link["href"] and not past_the_end
 
 
 def json_response(content: Any, media_type: str = "application/json", status: int = 200) -> Response:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services import coverages, items, pages
+from services import catalogue, coverages, items, pages
 from services.answers import defect, no_such_page, problem
 from services.errors import http_status
 from services.parameters import BadRequestError, check, negotiated
@@ -23,7 +23,7 @@ from services.parts import Page, Part
 from services.site import Site
 from spatial.errors import HexakotaError, InputError, NotFoundError
 
-PARTS: tuple[Part, ...] = (coverages.PART, pages.PART, items.PART)
+PARTS: tuple[Part, ...] = (coverages.PART, catalogue.PART, pages.PART, items.PART)
 
 
 def create_app(city: Path, url: str) -> Starlette:

@@ -23,6 +23,8 @@ _ACCEPT = (
         "image/tiff": "tif",
         "image/png": "png",
         "application/prs.coverage+json": "covjson",
+        "application/ld+json": "dcat",
+        "application/xml": "iso",
     }
 )
 _SENT = {kind: media.encode() for media, kind in reversed(_ACCEPT.items())} | {"json": b"application/json"}

@@ -68,7 +68,7 @@ def described(edition: Edition, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "title": title(edition, coverage),
-        "description": _description(edition, coverage),
+        "description": " / ".join(descriptions(edition, coverage).values()),
         "keywords": ["raster", "coverage", name],
         "attribution": "; ".join(city["attribution"]),
         "itemType": "coverage",
@@ -81,19 +81,19 @@ def described(edition: Edition, name: str) -> dict[str, Any]:
     }
 
 
-def _description(edition: Edition, coverage: Coverage) -> str:
+def descriptions(edition: Edition, coverage: Coverage) -> dict[str, str]:
+    """Return what the raster is, in both languages: range, pixels, where unknown, datum, what was left out."""
     raster, city = edition.manifest["rasters"][coverage.name], edition.manifest["city"]
-    unit, low, high = coverage.unit or "1", raster["minimum"], raster["maximum"]
-    span = "" if low is None else f" {low:.4g} – {high:.4g} {unit}"
-    datum = city["vertical_datum"] or "?"
+    low, high, datum = raster["minimum"], raster["maximum"], city["vertical_datum"] or "?"
+    span = "" if low is None else f" {low:.4g} – {high:.4g} {coverage.unit or '1'}"
     left_out = {lang: " ".join(row[lang] for row in edition.manifest["left_out"]) for lang in ("id", "en")}
     share, size, why = 100 * raster["known_share"], raster["pixel_size_m"], _WHY.get(coverage.name, _PLACE)
-    return (
-        f"{coverage.title_id}:{span}, piksel {size:g} m, diketahui pada {share:.0f} % (selain itu: {why['id']}). "
-        f"Datum vertikal elevasi: {datum}. {left_out['id']} / "
-        f"{coverage.title_en}:{span}, pixels of {size:g} m, known in {share:.0f} % (elsewhere: {why['en']}). "
-        f"Vertical datum of the elevation: {datum}. {left_out['en']}"
-    ).strip()
+    return {
+        "id": f"{coverage.title_id}:{span}, piksel {size:g} m, diketahui pada {share:.0f} % (selain itu: {why['id']}). "
+        f"Datum vertikal elevasi: {datum}. {left_out['id']}".strip(),
+        "en": f"{coverage.title_en}:{span}, pixels of {size:g} m, known in {share:.0f} % (elsewhere: {why['en']}). "
+        f"Vertical datum of the elevation: {datum}. {left_out['en']}".strip(),
+    }
 
 
 def _metadata(edition: Edition, coverage: Coverage) -> dict[str, Any]:
@@ -187,5 +187,8 @@ def links(edition: Edition, name: str) -> list[Link]:
         (f"{OGC_REL}/schema", "application/schema+json", "Skema / schema", f"{here}/schema?f=json"),
         (f"{OGC_REL}/coverage-schema", "application/schema+json", "Skema / schema", f"{here}/schema?f=json"),
         (f"{OGC_REL}/legend", MEDIA["png"], "Legenda / legend", f"{here}/legend?f=png"),
+        ("describedby", "application/geo+json", "Metadata (OGC API Records)", f"{here}/metadata?f=json"),
+        ("describedby", "application/ld+json", "Metadata (DCAT-AP)", f"{here}/metadata?f=dcat"),
+        ("describedby", "application/xml", "Metadata (ISO 19139)", f"{here}/metadata?f=iso"),
     )
     return [{"rel": rel, "type": kind, "title": told, "href": href} for rel, kind, told, href in pages]

@@ -13,9 +13,12 @@ from starlette.applications import Starlette
 def ask(app: Starlette, path: str, **parameters: Any) -> tuple[int, str, Any]:
     """Return status, media type and body (parsed where it is JSON) of a GET."""
     sent: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if not told:
+            await asyncio.Event().wait()  # the client stays, and says no more
+        return told.pop()
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
