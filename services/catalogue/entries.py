@@ -65,7 +65,7 @@ def entry_names(edition: Edition) -> list[str]:
 
 
 def entry_of(edition: Edition, name: str, parts: Sequence[Part]) -> Entry:
-    """Return what is known of a collection. Raises NotFoundError."""
+    """Return what is known of a collection; an older version's manifest may tell less. Raises NotFoundError."""
     manifest, config = edition.manifest, edition.api.config
     if name not in entry_names(edition):
         raise NotFoundError(f"there is no collection {name!r}")
@@ -87,15 +87,15 @@ def entry_of(edition: Edition, name: str, parts: Sequence[Part]) -> Entry:
         licence=(str(metadata["license"]["name"]), str(metadata["license"]["url"])),
         credits=_credits(manifest),
         lineage=_lineage(manifest),
-        sources=tuple(manifest["inputs"]),
-        parameters=manifest["parameters"],
+        sources=tuple(manifest.get("inputs", ())),
+        parameters=manifest.get("parameters", {}),
         quality=_quality(manifest, name),
         vertical_datum=manifest["city"]["vertical_datum"],
         contact={"name": str(metadata["contact"]["name"]), "email": str(metadata["contact"]["email"])},
         links=tuple(_links(edition, name, parts)),
         address=f"{edition.api.get_collections_url()}/{name}",
         version=edition.version.id,
-        previous=manifest["previous"],
+        previous=manifest.get("previous"),
     )
 
 
@@ -123,15 +123,17 @@ def _keywords(edition: Edition, name: str) -> tuple[str, ...]:
 
 def _credits(manifest: dict[str, Any]) -> tuple[str, ...]:
     """Return the attribution of the city, and each licence that an input file came under."""
-    licences = [f"{row['path']}: {row['licence']}" for row in manifest["inputs"] if row.get("licence")]
+    licences = [f"{row['path']}: {row['licence']}" for row in manifest.get("inputs", ()) if row.get("licence")]
     return tuple(dict.fromkeys([*manifest["city"]["attribution"], *licences]))
 
 
 def _lineage(manifest: dict[str, Any]) -> Words:
-    files = "; ".join(f"{row['path']} ({row['kind']}, SHA-256 {row['sha256'] or '–'})" for row in manifest["inputs"])
-    packages = ", ".join(f"{name} {release}" for name, release in manifest["packages"].items())
-    made = f"Hexakota {manifest['hexakota']}, {manifest['code']}; {packages}"
-    previous, seed = manifest["previous"] or "–", manifest["seed"]
+    files = "; ".join(
+        f"{row['path']} ({row['kind']}, SHA-256 {row['sha256'] or '–'})" for row in manifest.get("inputs", ())
+    )
+    packages = ", ".join(f"{name} {release}" for name, release in manifest.get("packages", {}).items())
+    made = f"Hexakota {manifest['hexakota']}, {manifest.get('code', '–')}; {packages}"
+    previous, seed = manifest.get("previous") or "–", manifest.get("seed", "–")
     return {
         "id": f"Dihitung dari: {files}. Dengan: {made}; benih {seed}. Versi {manifest['version']}, dari {previous}.",
         "en": f"Computed from: {files}. With: {made}; seed {seed}. Version {manifest['version']}, previous {previous}.",
@@ -140,11 +142,12 @@ def _lineage(manifest: dict[str, Any]) -> Words:
 
 def _quality(manifest: dict[str, Any], name: str) -> dict[str, Any]:
     own = manifest["layers"].get(name) or manifest["rasters"][name]
-    reports = {key: value for key, value in manifest["reports"].items() if not isinstance(value, dict)}
+    told = manifest.get("reports", {})
+    reports = {key: value for key, value in told.items() if not isinstance(value, dict)}
     kept = ("rows", "content_sha256", "null_because", "notes", "known_share", "minimum", "maximum", "sha256")
     return {
         "collection": {key: own[key] for key in kept if key in own},
-        "reports": reports | {"quarantine_reasons": manifest["reports"].get("quarantine_reasons", {})},
+        "reports": reports | {"quarantine_reasons": told.get("quarantine_reasons", {})},
         "skill": manifest.get("skill", {}),
         "left_out": manifest["left_out"],
     }
