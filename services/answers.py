@@ -26,8 +26,8 @@ core.to_json = itemtypes.to_json = dumps
 
 
 def leads_somewhere(link: Mapping[str, str]) -> bool:
-    """Tell the links that we serve: pygeoapi also writes ones to JSON-LD."""
-    return link.get("type") != "application/ld+json"
+    """Tell the links that we serve: pygeoapi also writes ones to features as JSON-LD."""
+    return "f=jsonld" not in link["href"]
 
 
 def json_response(content: Any, media_type: str = "application/json", status: int = 200) -> Response:

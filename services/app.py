@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services import assets, items, pages, qgis, ranking, styles, tiles
+from services import assets, catalogue, coverages, items, pages, qgis, ranking, styles, tiles
 from services.answers import problem
 from services.errors import http_status
 from services.parameters import BadRequestError, check, negotiated, wants_html
@@ -26,6 +26,8 @@ from services.worker import attended
 from spatial.errors import HexakotaError, InputError
 
 PARTS: tuple[Part, ...] = (
+    coverages.PART,  # before the pages: its collections are rasters
+    catalogue.PART,
     pages.PART,
     ranking.PART,
     tiles.PART,

@@ -107,7 +107,7 @@ def _post(kept: Schema, told: list[Schema], path: str) -> Schema:
     """Return the operation of a filter in CQL2 JSON in the body, with the other parameters in the address."""
     own = {"summary": f"{kept['summary']} (CQL2 JSON)", "operationId": f"{kept['operationId']}.filter"}
     body = {media: {"schema": {"type": "object"}} for media in FILTER_MEDIA}
-    responses = _responses(path, "items") | _references(_BODY_ERRORS)
+    responses = _responses(path, "items") | failures(_BODY_ERRORS)
     del responses["304"]
     return (
         kept
@@ -124,7 +124,7 @@ def page_path(path: str, summary: str, tag: str, media_type: str = "application/
     """Return the path item of a page that takes `f` and `lang` only and is JSON."""
     told = [_parameter(name, ("json",), ()) for name in sorted(COMMON)]
     content = {media_type: {"schema": {"type": "object"}}}
-    responses = {"200": {"description": summary, "content": content}} | _references(_ERRORS)
+    responses = {"200": {"description": summary, "content": content}} | failures(_ERRORS)
     name = path.strip("/").replace("/", ".")
     return {"get": {"summary": summary, "tags": [tag], "operationId": name, "parameters": told, "responses": responses}}
 
@@ -161,10 +161,11 @@ def _responses(path: str, kind: str) -> dict[str, Any]:
     name = "Schema" if path.endswith(("/schema", "/queryables")) else names.get(kind, "Document")
     content = {_MEDIA.get(name, "application/json"): {"schema": {"type": "object"}}}
     answers: dict[str, Any] = {"200": {"description": name, "content": content}}
-    return answers | (_UNCHANGED if kind in names else {}) | _references(_ERRORS)
+    return answers | (_UNCHANGED if kind in names else {}) | failures()
 
 
-def _references(errors: Mapping[str, str]) -> dict[str, Any]:
+def failures(errors: Mapping[str, str] = _ERRORS) -> dict[str, Any]:
+    """Return the responses that any page may give instead of its own."""
     return {status: {"$ref": f"#/components/responses/{error}"} for status, error in errors.items()}
 
 

@@ -70,6 +70,8 @@ async def _map(edition: Edition, request: Request) -> Response:
 async def _collections(edition: Edition, request: Request) -> Response:
     page = orjson.loads((await ask(edition, request, core.describe_collections))[2])
     page["collections"] = [_described(edition, request, collection) for collection in page["collections"]]
+    for part in parts_of(request):
+        page["collections"] += await run_in_threadpool(part.collections, edition)
     return json_response(page)
 
 

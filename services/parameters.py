@@ -16,8 +16,18 @@ ITEMS = COMMON | {"version", *_OF_ITEMS.split()}
 ITEM = COMMON | {"crs", "version"}
 FILTER_MEDIA = ("application/cql2+json", "application/query-cql-json", "application/json")
 PAGE_FORMATS = ("json", "html")
-_ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
-_SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
+_ACCEPT = (
+    {"text/html": "html", "text/csv": "csv"}
+    | dict.fromkeys(("application/json", GEOJSON), "json")
+    | {
+        "image/tiff": "tif",
+        "image/png": "png",
+        "application/prs.coverage+json": "covjson",
+        "application/ld+json": "dcat",
+        "application/xml": "iso",
+    }
+)
+_SENT = {kind: media.encode() for media, kind in reversed(_ACCEPT.items())} | {"json": b"application/json"}
 LANGUAGES = ("id", "en")
 _FORMAT, _LANGUAGE = "hexakota.format", "hexakota.language"
 
@@ -60,11 +70,12 @@ def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
     named = request.query_params.get("f")
     if named is not None and named not in formats:
         raise BadRequestError(f"f={named}: expected one of {', '.join(formats)}")
-    wanted = (_ACCEPT.get(value) for value in _ranked(request.headers.get("accept", "")))
-    kind = next((value for value in wanted if value in formats), "json")
+    default = {"*/*": formats[0]}
+    wanted = ((default | _ACCEPT).get(value) for value in _ranked(request.headers.get("accept", "")))
+    kind = next((value for value in wanted if value in formats), formats[0])
     language = language_of(request)
     headers = [row for row in request.scope["headers"] if row[0] not in (b"accept", b"accept-language")]
-    headers += [(b"accept", _SENT[kind]), (b"accept-language", language.encode())]
+    headers += [(b"accept", _SENT.get(kind, b"*/*")), (b"accept-language", language.encode())]
     own = {"headers": headers, _FORMAT: named or kind, _LANGUAGE: language}
     return Request(dict(request.scope) | own, request.receive)
 

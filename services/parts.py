@@ -54,6 +54,11 @@ def no_collection_links(edition: Edition, name: str) -> list[Link]:
     return []
 
 
+def no_collections(edition: Edition) -> list[dict[str, Any]]:
+    """Add no collection."""
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of the API.
@@ -65,6 +70,7 @@ class Part:
     paths : its path items in the OpenAPI document, by path.
     landing_links : its links on the landing page.
     collection_links : its links in the description of a collection.
+    collections : descriptions of the collections that are its own, for the list of all.
     """
 
     pages: tuple[Page, ...]
@@ -72,3 +78,4 @@ class Part:
     paths: Callable[[Edition], dict[str, Any]] = no_paths
     landing_links: Callable[[Edition], list[Link]] = no_links
     collection_links: Callable[[Edition, str], list[Link]] = no_collection_links
+    collections: Callable[[Edition], list[dict[str, Any]]] = no_collections

@@ -87,11 +87,36 @@ def _collections(seen: Shown) -> Context:
     return {"title": TEXTS[seen.reader.lang].collections, "cards": list(_cards(seen)), "forms": forms_of(seen)}
 
 
+def _coverage(seen: Shown) -> Context:
+    told, reader = seen.document["hexakota"], seen.reader
+    span = " – ".join(reader.number(told[key]) for key in ("minimum", "maximum") if told[key] is not None)
+    texts = TEXTS[reader.lang]
+    facts = [
+        (texts.values, f"{span} {told['unit'] or ''}"),
+        (texts.pixel_size, f"{reader.number(told['pixel_size_m'])} m"),
+        (texts.vertical_datum, told["vertical_datum"] or texts.empty),
+    ]
+    return {
+        "title": reader.of((told["title"]["id"], told["title"]["en"])),
+        "name": seen.document["id"],
+        "summary": reader.half(seen.document["description"]),
+        "facts": facts,
+        "links": links_of(seen, seen.document["links"]),
+        "pinned": f"&version={seen.version}" if seen.version else "",
+        "forms": forms_of(seen),
+    }
+
+
 def _cards(seen: Shown) -> Iterator[Context]:
     for name, resource in seen.edition.api.config["resources"].items():
         rows = seen.edition.manifest["layers"][name]["rows"]
         summary = resource["summary"][seen.reader.lang]
-        yield {"name": name, "title": seen.title(name), "summary": summary, "rows": seen.reader.integer(rows)}
+        count = f"{seen.reader.integer(rows)} {TEXTS[seen.reader.lang].features}"
+        yield {"name": name, "title": seen.title(name), "summary": summary, "size": count}
+    for raster in seen.document.get("collections", ()):
+        if raster.get("itemType") == "coverage":
+            title = raster["hexakota"]["title"][seen.reader.lang]
+            yield {"name": raster["id"], "title": title, "summary": "", "size": TEXTS[seen.reader.lang].raster}
 
 
 def _collection(seen: Shown) -> Context:
@@ -255,6 +280,7 @@ VIEWS: Mapping[str, View] = {
     "/": View("landing.html", _landing),
     "/collections": View("collections.html", _collections),
     "/collections/{name}": View("collection.html", _collection),
+    "/collections/{name:coverage}": View("coverage.html", _coverage),
     "/collections/{name}/queryables": View("schema.html", _schema),
     "/collections/{name}/sortables": View("schema.html", _schema),
     "/collections/{name}/schema": View("schema.html", _schema),

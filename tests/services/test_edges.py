@@ -313,7 +313,7 @@ def test_the_api_document_is_what_is_served(hand: str) -> None:
         for parameter in operations["get"].get("parameters", ()):
             if parameter["in"] == "query":
                 status, _, body = get(address, **_example(parameter, path))
-                assert status == (404 if missing else 200), body
+                assert status == (404 if "{" in path else 200), body
     told = {p["name"] for p in document["paths"]["/collections/reports/items"]["get"]["parameters"]}
     ours = (
         "f lang bbox bbox-crs crs datetime filter filter-crs filter-lang limit offset properties resulttype "

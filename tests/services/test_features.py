@@ -57,8 +57,8 @@ def test_pages_for_people(url: str, path: str) -> None:
 def test_collections_say_what_they_are_and_what_they_lack(url: str, store) -> None:
     status, _, page = get(url + "/collections")
     assert status == 200
-    assert [c["id"] for c in page["collections"]] == NAMES
-    for collection in page["collections"]:
+    assert [c["id"] for c in page["collections"]][: len(NAMES)] == NAMES  # then the rasters
+    for collection in page["collections"][: len(NAMES)]:
         assert collection["hexakota"]["rows"] == len(store[collection["id"]])
         assert collection["attribution"]
         assert collection == get(f"{url}/collections/{collection['id']}")[2] | {"links": collection["links"]}
