@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -26,7 +29,7 @@ import services
 from services.assets import ASSETS
 from services.labels import PART_LABELS, VALUE_LABELS, Reader
 from services.messages import MESSAGES
-from services.rendering import base_map
+from services.rendering import base_map, page_headers
 from spatial.contracts import QUALITY_FLAGS, SEVERITIES
 from spatial.registry import LAYER_BY_NAME, LAYERS
 from spatial.store.styles import FLOOD
@@ -423,6 +426,9 @@ def test_a_base_map_is_used_only_where_the_office_sets_one() -> None:
 
     assert base_map(None) is base_map(edition("")) is None
     assert base_map(edition("https://tiles.example/{z}/{x}/{y}.png"))["attribution"] == "x"
+    policy = page_headers(edition("https://tiles.example/{z}/{x}/{y}.png"))["Content-Security-Policy"]
+    assert policy.count("https://tiles.example") == 2
+    assert "{z}" not in policy
 
 
 # --- the OpenAPI document
@@ -447,6 +453,14 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield opened
 
 
+def waited(tab: Tab, expression: str) -> str:
+    """Return the first value of an expression that is not empty, within 20 s."""
+    end = time.monotonic() + 20
+    while not (value := tab.run(expression)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return str(value)
+
+
 def near(picture: np.ndarray, colour: tuple[int, int, int], opacity: float) -> int:
     """Count the pixels of a colour that lies with this opacity on the map's ground."""
     ground = np.array([0xF4, 0xF6, 0xF8])
@@ -457,19 +471,18 @@ def near(picture: np.ndarray, colour: tuple[int, int, int], opacity: float) -> i
 def test_a_browser_draws_the_zones_in_their_colours_and_asks_no_other_host(
     tab: Tab, url: str, store: dict[str, gpd.GeoDataFrame], tmp_path: Path
 ) -> None:
-    tab.requested.clear()
     tab.open(f"{url}/collections/flood_zones", READY)
     picture = imread(tab.screenshot(tmp_path / "zones.png", whole=True))
     there = set(store["flood_zones"]["severity"])
     for severity in SEVERITIES:
         drawn = near(picture, FLOOD[severity], 0.75)
         assert drawn > 2000 if severity in there else drawn < 500, (severity, drawn)
-    tab.open(f"{url}/collections/scenario_roads", READY)
-    empty = imread(tab.screenshot(tmp_path / "empty.png", whole=True))
-    assert max(near(empty, FLOOD[severity], 0.75) for severity in there) < 500
     assert tab.complaints == []
     hosts = {urlsplit(address).netloc for address in tab.requested if address.startswith("http")}
     assert hosts == {urlsplit(url).netloc}
+    tab.open(f"{url}/collections/scenario_roads", READY)
+    empty = imread(tab.screenshot(tmp_path / "empty.png", whole=True))
+    assert max(near(empty, FLOOD[severity], 0.75) for severity in there) < 500
 
 
 def test_a_click_on_a_zone_tells_of_it_and_leads_to_its_page(tab: Tab, url: str, store) -> None:
@@ -481,13 +494,46 @@ def test_a_click_on_a_zone_tells_of_it_and_leads_to_its_page(tab: Tab, url: str,
     )
     for kind in ("mousePressed", "mouseReleased"):
         tab.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-    told = tab.run("document.querySelector('.popup')?.textContent ?? ''")
+    told = waited(tab, "document.querySelector('.popup')?.textContent ?? ''")
     assert zone.zone_id in told
     assert "Severity" in told
     assert EN.value(zone.severity) in told
     href = tab.run("document.querySelector('.popup a').getAttribute('href')")
     assert page(url + href).lang == "id"
     assert tab.complaints == []
+
+
+@pytest.fixture(scope="module")
+def altered(city: Path) -> Iterator[str]:
+    """Address of a server with other tiles and a lower limit of its maps."""
+    command = [sys.executable, "-m", "tests.services.altered_server", str(city)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def test_a_map_prefers_tiles_and_loads_features_where_a_version_has_none(
+    tab: Tab, altered: str, tmp_path: Path
+) -> None:
+    tab.open(f"{altered}/collections/flood_zones", READY)
+    picture = imread(tab.screenshot(tmp_path / "tiles.png"))
+    assert near(picture, FLOOD["high"], 0.75) > 200_000
+    asked = [urlsplit(address) for address in tab.requested]
+    assert {a.netloc for a in asked if a.scheme == "http"} == {urlsplit(altered).netloc}
+    assert not [a for a in asked if a.path == "/collections/flood_zones/items"]
+    assert [a for a in asked if a.path == "/collections/roads/items"]
+    tab.open(f"{altered}/collections/flood_zones/items?severity=high", READY)
+    assert [a for a in tab.requested if "/items?severity=high&" in a and "version=" in a]
+
+
+def test_a_map_says_when_it_does_not_hold_all(tab: Tab, altered: str) -> None:
+    tab.open(f"{altered}/collections/reports", READY, lang="en")
+    told = waited(tab, "document.querySelector('#map-told').textContent")
+    assert re.fullmatch(r"Citizen reports: Only 5 of \d+ features are drawn; zoom in to see all\.", told), told
 
 
 def test_a_hostile_description_runs_nothing_in_a_browser(tab: Tab, hand: str) -> None:
