@@ -43,7 +43,7 @@ def paint_of(layer: Layer, reader: Reader) -> Paint:
 def _classes(layer: Layer, reader: Reader) -> Paint:
     if layer.name in _GRADUATED:
         steps = [
-            {"from": low, "label": f"{reader.number(low)} – {reader.number(high)}", "colour": _hex(colour)}
+            {"from": low, "label": f"{reader.bound(low)} – {reader.bound(high)}", "colour": _hex(colour)}
             for low, high, colour in styles.SCORE_STEPS
         ]
         return {"attribute": _GRADUATED[layer.name], "classes": steps, "opacity": 0.6, "rim": "#9aa5af"}

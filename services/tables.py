@@ -152,7 +152,8 @@ def score_parts(text: str | None, reader: Reader) -> list[tuple[str, float]]:
     flat: list[tuple[str, float]] = []
     for key, value in told.items():
         if isinstance(value, Mapping):
-            flat += [(f"{reader.part(key)} – {reader.part(inner)}", float(number)) for inner, number in value.items()]
+            of = f"{reader.part(key)} – " if len(told) > 1 else ""
+            flat += [(of + reader.part(inner), float(number)) for inner, number in value.items()]
         else:
             flat.append((reader.part(key), float(value)))
     return sorted(flat, key=lambda part: -part[1])

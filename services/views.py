@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -130,7 +131,7 @@ def _schema(seen: Shown) -> Context:
     for column in layer.columns:
         if column.name in seen.document["properties"]:
             values = [(value, reader.value(value)) for value in column.values or ()]
-            bounds = [reader.number(bound) for bound in (column.minimum, column.maximum) if bound is not None]
+            bounds = [reader.bound(bound) for bound in (column.minimum, column.maximum) if bound is not None]
             span = f"≥ {bounds[0]}" if len(bounds) == 1 else " – ".join(bounds)
             rows.append((column.name, reader.title(column), column.kind, reader.unit(column), span, values))
     kind = str(seen.page.path).rpartition("/")[2]
@@ -222,22 +223,37 @@ def _item(seen: Shown) -> Context:
 
 
 def _openapi(seen: Shown) -> Context:
-    operations: dict[str, list[Context]] = {}
+    texts, operations = TEXTS[seen.reader.lang], dict[str, list[Context]]()
     for path, methods in seen.document["paths"].items():
         for method, operation in methods.items():
             if method in ("get", "post", "put", "patch", "delete"):
                 told = [p for p in operation.get("parameters", ()) if "$ref" not in p]
-                one = {"method": method.upper(), "path": path, "summary": operation.get("summary", ""), "told": told}
+                summary = _summary(path, texts) or seen.reader.half(operation.get("summary", ""))
+                one = {"method": method.upper(), "path": path, "summary": summary, "told": told}
                 one["try"] = seen.root + path if method == "get" and "{" not in path else None
                 operations.setdefault((operation.get("tags") or ["server"])[0], []).append(one)
     titles = {name: seen.title(name) for name in seen.edition.api.config["resources"]}
     return {
-        "title": TEXTS[seen.reader.lang].api,
+        "title": texts.api,
         "operations": operations,
         "titles": titles,
         "url": seen.edition.api.base_url,
         "forms": forms_of(seen),
     }
+
+
+def _summary(path: str, texts: SimpleNamespace) -> str | None:
+    """Return what a path of a collection gives; pygeoapi tells it in one language."""
+    if not path.startswith("/collections/"):
+        return None
+    told: dict[str, str] = {
+        "items": texts.features,
+        "{featureId}": texts.one_feature,
+        "schema": texts.schema,
+        "queryables": texts.queryables,
+        "sortables": texts.sortables,
+    }
+    return str(texts.about_data) if path.count("/") == 2 else told.get(path.rpartition("/")[2])
 
 
 def _document(seen: Shown) -> Context:

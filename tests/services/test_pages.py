@@ -198,7 +198,7 @@ def test_every_part_of_a_published_score_has_a_label(store: dict[str, gpd.GeoDat
         (ID, 28.788, "28,8"),
         (ID, 2.42, "2,42"),
         (ID, 0.36218, "0,362"),
-        (ID, 0.0, "0,000"),
+        (ID, 0.0, "0"),
         (ID, -1.25, "-1,25"),
         (ID, 1e-7, "< 0,001"),
         (EN, -1e-7, "> −0.001"),
