@@ -107,5 +107,5 @@ def calibration(manifest: Mapping[str, Any], reader: Reader) -> tuple[str, str, 
         mark = texts.calibrated if skill["calibrated"] else texts.not_calibrated
         return texts.flood_score, mark, skill[f"reason_{reader.lang}"] + figure
     told = (row[reader.lang] for row in manifest["left_out"] if row["code"] == "not_calibrated")
-    lacks = (text.partition(": ")[2] or text for text in told)
+    lacks = ((text.partition(": ")[2] or text).rstrip(".") for text in told)
     return texts.flood_score, texts.not_calibrated, next(lacks, "")

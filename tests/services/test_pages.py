@@ -30,7 +30,7 @@ from services.assets import ASSETS
 from services.labels import PART_LABELS, VALUE_LABELS, Reader
 from services.messages import MESSAGES
 from services.rendering import base_map, page_headers
-from spatial.contracts import QUALITY_FLAGS, SEVERITIES
+from spatial.contracts import FLOOD_ZONES, QUALITY_FLAGS, SEVERITIES
 from spatial.registry import LAYER_BY_NAME, LAYERS
 from spatial.store.styles import FLOOD
 from tests.services import handmade
@@ -106,7 +106,10 @@ def page(address: str, lang: str = "id") -> Seen:
 @pytest.fixture(scope="module")
 def hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("hand") / "city"
-    handmade.publish(folder)
+    zones = handmade.zones("flood", 7).assign(
+        priority_rank=[4, 1, 7, 2, 6, 3, 5], kelurahan=["A", "B", "B, A", None, "A", "A", None]
+    )
+    handmade.publish(folder, layers=handmade.tables() | {FLOOD_ZONES: zones})
     with served(folder) as url:
         yield url
 
@@ -334,6 +337,18 @@ def test_the_list_holds_every_zone_of_each_kelurahan_by_rank(url: str, store: di
     assert get(f"{url}/ranking", kelurahan="none")[2]["kelurahan"] == []
     assert len(page(f"{url}/ranking?kelurahan=").rows) == len(seen.rows)
     assert ask(f"{url}/ranking?version=none")[0] == 404
+
+
+def test_a_zone_across_a_border_is_in_each_list_and_one_without_kelurahan_in_the_last(hand: str) -> None:
+    told = get(f"{hand}/ranking")[2]
+    assert told["names"] == ["A", "B"]
+    assert [(group["name"], [zone["zone_id"] for zone in group["flood_zones"]]) for group in told["kelurahan"]] == [
+        ("A", ["flood-5", "flood-0", "flood-4", "flood-2"]),
+        ("B", ["flood-1", "flood-2"]),
+        (None, ["flood-3", "flood-6"]),
+    ]
+    only = get(f"{hand}/ranking", kelurahan="B")[2]["kelurahan"]
+    assert [group["name"] for group in only] == ["B"]
 
 
 # --- nothing from elsewhere, nothing that runs
