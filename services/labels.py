@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.site import SYNTHETIC
 from spatial.contracts import CATEGORY_LABELS, Column
 from spatial.flood.zones import PART_LABELS as FLOOD_PARTS
 from spatial.lighting.zones import PART_LABELS as LIGHTING_PARTS
@@ -108,8 +109,8 @@ class Reader:
 
     def half(self, text: str) -> str:
         """Return the reader's half of a text such as `Peta / map`; all of a text that is no such pair."""
-        halves = text.split(" / ")
-        return self.of((halves[0], halves[1])) if len(halves) == 2 else text
+        halves = text.replace(SYNTHETIC, "").split(" / ")
+        return self.of((halves[0], halves[1])) if len(halves) == 2 else " / ".join(halves)
 
     def value(self, name: str) -> str:
         """Return the label of an enumeration's value, or the value itself where it has none."""
@@ -133,9 +134,15 @@ class Reader:
         """Return a whole number with its thousands marked."""
         return self._local(f"{value:,.0f}")
 
+    def bound(self, value: float) -> str:
+        """Return a bound of a class or a range as it was written, such as 0.2."""
+        return self._local(f"{value:g}")
+
     def number(self, value: float) -> str:
         """Return a number with about three digits that matter; what is tiny is told as below 0.001."""
         size = abs(value)
+        if size == 0:
+            return "0"
         if 0 < size < 0.001:
             return self._local(f"{'< ' if value > 0 else '> −'}0.001")
         return self._local(f"{value:,.{3 if size < 1 else 2 if size < 10 else 1 if size < 1000 else 0}f}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from services.labels import Reader
 from services.messages import TEXTS
@@ -44,7 +43,7 @@ def paint_of(layer: Layer, reader: Reader) -> Paint:
 def _classes(layer: Layer, reader: Reader) -> Paint:
     if layer.name in _GRADUATED:
         steps = [
-            {"from": low, "label": f"{reader.number(low)} – {reader.number(high)}", "colour": _hex(colour)}
+            {"from": low, "label": f"{reader.bound(low)} – {reader.bound(high)}", "colour": _hex(colour)}
             for low, high, colour in styles.SCORE_STEPS
         ]
         return {"attribute": _GRADUATED[layer.name], "classes": steps, "opacity": 0.6, "rim": "#9aa5af"}
@@ -67,13 +66,14 @@ def _hex(colour: styles.RGB) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def layer_on_map(name: str, reader: Reader, root: str, query: str, tiles: str | None) -> dict[str, Any]:
+def layer_on_map(name: str, reader: Reader, root: str, version: str, filters: str, tiles: str | None) -> dict[str, Any]:
     """Return one layer for the script: where its features are, how they are drawn, what a pop-up tells.
 
     Parameters
     ----------
-    query : `version=…` and the filters of the page, encoded; empty for none.
-    tiles : template of its vector tiles, or None: then its features are loaded as GeoJSON, as far as the view goes.
+    version : the one that the page shows.
+    filters : the filters of the page, encoded; empty for none.
+    tiles : address of its tile set, or None: then its features are loaded as GeoJSON, as far as the view goes.
     """
     layer = LAYER_BY_NAME[name]
     columns = {column.name: column for column in layer.columns}
@@ -84,7 +84,8 @@ def layer_on_map(name: str, reader: Reader, root: str, query: str, tiles: str | 
         "title": reader.of((layer.title_id, layer.title_en)),
         "id": layer.id_column,
         "items": items,
-        "query": query,
+        "query": filters,
+        "version": version,
         "tiles": tiles,
         "limit": LIMIT,
         "paint": paint_of(layer, reader),
@@ -123,12 +124,12 @@ def map_of(
     """
     layers = seen.manifest["layers"]
     under = [name for name in UNDERLAY if name not in names and layers.get(name, {}).get("rows")]
-    pinned = urlencode({"version": seen.manifest["version"]})
     drawn = []
     for name in [*under, *names]:
-        tiled = None if filters and name in names else _tiles(seen, name)
-        query = f"{pinned}&{filters}" if filters and name in names else pinned
-        drawn.append(layer_on_map(name, seen.reader, seen.root, query, tiled) | {"under": name in under})
+        own = filters if name in names else ""
+        tiles = None if own else _tiles(seen, name)
+        row = layer_on_map(name, seen.reader, seen.root, seen.manifest["version"], own, tiles)
+        drawn.append(row | {"under": name in under})
     box = bbox or layers[names[0]]["bbox"] or seen.manifest["city"]["area"]["bbox"]
     shown_layers = [row for row in drawn if not row["under"]]
     script = {
@@ -148,4 +149,4 @@ def _tiles(seen: Shown, name: str) -> str | None:
     links = (link for part in parts for link in part.collection_links(seen.edition, name))
     if not any(link["rel"].endswith(_TILESETS) for link in links):
         return None
-    return f"{seen.root}/collections/{name}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}?f=mvt"
+    return f"{seen.root}/collections/{name}/tiles/WebMercatorQuad"

@@ -63,6 +63,7 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
     ),
     "map_failed": ("Peta tidak dapat dimuat", "The map could not be loaded"),
     "map_open": ("Buka", "Open"),
+    "meaning": ("Arti", "Meaning"),
     "metres_of_road": ("Jalan (m)", "Road (m)"),
     "next": ("Berikutnya", "Next"),
     "no_features": ("Tidak ada fitur yang cocok.", "No feature matches."),
@@ -71,6 +72,7 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
     "notes": ("Catatan", "Notes"),
     "null_columns": ("Kolom yang (sebagian) kosong, dan sebabnya", "Columns with nulls, and why"),
     "of": ("dari", "of"),
+    "one_feature": ("Satu fitur", "One feature"),
     "other_forms": ("Bentuk lain", "Other forms"),
     "p_value": ("Nilai p", "p-value"),
     "p_explained": (

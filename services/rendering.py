@@ -60,7 +60,7 @@ def html_response(
         "switch": {code: _with(request, COOKIE, code) for code in LANGUAGES},
     }
     body = _TEMPLATES[template].render(frame | context)
-    response = Response(body, int(status), _headers(edition), "text/html")
+    response = Response(body, int(status), page_headers(edition), "text/html")
     if request.query_params.get(COOKIE) in LANGUAGES:
         response.set_cookie(COOKIE, lang, max_age=_YEAR_S, path=request.app.state.root or "/", samesite="lax")
     return response
@@ -72,7 +72,8 @@ def _with(request: Request, name: str, value: str) -> str:
     return "?" + urlencode([*kept, (name, value)])
 
 
-def _headers(edition: Edition | None) -> Mapping[str, str]:
+def page_headers(edition: Edition | None) -> Mapping[str, str]:
+    """Return the headers of a page: it runs no script but ours, and asks no other host but the office's base map."""
     base = base_map(edition)
     elsewhere = "" if base is None else " " + "{0.scheme}://{0.netloc}".format(urlsplit(base["url"]))
     policy = (

@@ -5,30 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.labels import reader_of
 from services.maps import map_of
 from services.messages import TEXTS
-from services.parameters import for_programs, language_of
+from services.parameters import COMMON, ITEMS, for_programs, language_of
 from services.parts import Page
 from services.ranking import ranking_context, ranking_query
 from services.rendering import html_response
 from services.shown import Context, Shown, View, forms_of, links_of
 from services.site import Edition
-from services.tables import details_of, item_path, main_columns, rows_of, score_parts
+from services.tables import Place, details_of, is_number, main_columns, rows_of, score_parts
 from services.zone_stories import ZONE_LAYERS, calibration, story_of
 from spatial.registry import LAYER_BY_NAME
 from spatial.store.versions import Version, Versions
 
 MOST_ROWS = 100
-_NOT_FILTERS = frozenset({"f", "lang", "limit", "offset", "properties", "skipGeometry", "version", "resulttype"})
+_NOT_FILTERS = COMMON | {"crs", "limit", "offset", "properties", "resulttype", "skipGeometry", "sortby", "version"}
+_OF_TABLE = ("properties", "skipGeometry", "sortby")
 
 
 async def shown(page: Page, edition: Edition, request: Request) -> Response:
@@ -150,7 +151,7 @@ def _schema(seen: Shown) -> Context:
     for column in layer.columns:
         if column.name in seen.document["properties"]:
             values = [(value, reader.value(value)) for value in column.values or ()]
-            bounds = [reader.number(bound) for bound in (column.minimum, column.maximum) if bound is not None]
+            bounds = [reader.bound(bound) for bound in (column.minimum, column.maximum) if bound is not None]
             span = f"≥ {bounds[0]}" if len(bounds) == 1 else " – ".join(bounds)
             rows.append((column.name, reader.title(column), column.kind, reader.unit(column), span, values))
     kind = str(seen.page.path).rpartition("/")[2]
@@ -168,6 +169,7 @@ def _items_query(request: Request) -> list[tuple[str, str]]:
     own = {"limit": str(MOST_ROWS), "skipGeometry": "true"}
     if layer:
         own["properties"] = ",".join(main_columns(layer))
+        own |= {"sortby": "priority_rank"} if "sortby" in ITEMS and "priority_rank" in layer.names else {}
     kept = [(k, v) for k, v in query if v or k not in enumerated]
     return [*kept, *((k, v) for k, v in own.items() if k not in dict(query))]
 
@@ -188,11 +190,9 @@ def _items(seen: Shown) -> Context:
     return {
         "title": seen.title(layer.name),
         "name": layer.name,
-        "columns": [(reader.title(c), reader.unit(c), c.kind in ("integer", "number")) for c in columns],
-        "right": [Markup(' class="r"') if c.kind in ("integer", "number") else "" for c in columns],
+        "columns": [(reader.title(c), reader.unit(c), is_number(c)) for c in columns],
         "id_title": reader.title(layer.columns[0]),
-        "rows": rows_of(features, columns, reader),
-        "place": lambda identifier: item_path(seen.root, layer.name, identifier, seen.version),
+        "rows": rows_of(features, columns, reader, Place(seen.root, layer.name, seen.version)),
         "matched": reader.integer(seen.document["numberMatched"]),
         "first": reader.integer(int(params.get("offset", 0)) + 1),
         "last": reader.integer(int(params.get("offset", 0)) + len(features)),
@@ -213,7 +213,7 @@ def _page_link(seen: Shown, rel: str) -> str | None:
     href = next((link["href"] for link in seen.document["links"] if link["rel"] == rel), None)
     if href is None:
         return None
-    ours = {"f", *(name for name in ("properties", "skipGeometry") if name not in seen.request.query_params)}
+    ours = {"f", *(name for name in _OF_TABLE if name not in seen.request.query_params)}
     kept = [pair for pair in parse_qsl(href.partition("?")[2], keep_blank_values=True) if pair[0] not in ours]
     return "?" + urlencode(kept)
 
@@ -221,10 +221,10 @@ def _page_link(seen: Shown, rel: str) -> str | None:
 def _item(seen: Shown) -> Context:
     layer, properties = seen.layer, seen.document["properties"]
     reasons = seen.manifest["layers"][layer.name]["null_because"]
-    place = (seen.root, seen.version, frozenset(seen.manifest["layers"]))
+    place = Place(seen.root, layer.name, seen.version)
     identifier = str(seen.document["id"])
     parts = score_parts(properties.get("explanation_parts"), seen.reader)
-    address = item_path(seen.root, layer.name, identifier, seen.manifest["version"])
+    address = Place(seen.root, layer.name, seen.manifest["version"]).of(identifier)
     return {
         "title": identifier,
         "collection": seen.title(layer.name),
@@ -234,7 +234,7 @@ def _item(seen: Shown) -> Context:
         "why": properties.get(f"explanation_{seen.reader.lang}"),
         "scores": [(label, value, seen.reader.share(value)) for label, value in parts],
         "severity_title": next((seen.reader.title(c) for c in layer.columns if c.name == "severity"), ""),
-        "details": details_of(layer, properties, reasons, seen.reader, place),
+        "details": details_of(layer, properties, reasons, seen.reader, place, seen.manifest["layers"]),
         "calibration": calibration(seen.manifest, seen.reader) if layer.name == "hexagons" else None,
         "map": map_of(seen, [layer.name], None, feature=f"{address}&f=json"),
         "pinned": f"?version={seen.version}" if seen.version else "",
@@ -243,22 +243,37 @@ def _item(seen: Shown) -> Context:
 
 
 def _openapi(seen: Shown) -> Context:
-    operations: dict[str, list[Context]] = {}
+    texts, operations = TEXTS[seen.reader.lang], dict[str, list[Context]]()
     for path, methods in seen.document["paths"].items():
         for method, operation in methods.items():
             if method in ("get", "post", "put", "patch", "delete"):
                 told = [p for p in operation.get("parameters", ()) if "$ref" not in p]
-                one = {"method": method.upper(), "path": path, "summary": operation.get("summary", ""), "told": told}
+                summary = _summary(path, texts) or seen.reader.half(operation.get("summary", ""))
+                one = {"method": method.upper(), "path": path, "summary": summary, "told": told}
                 one["try"] = seen.root + path if method == "get" and "{" not in path else None
                 operations.setdefault((operation.get("tags") or ["server"])[0], []).append(one)
     titles = {name: seen.title(name) for name in seen.edition.api.config["resources"]}
     return {
-        "title": TEXTS[seen.reader.lang].api,
+        "title": texts.api,
         "operations": operations,
         "titles": titles,
         "url": seen.edition.api.base_url,
         "forms": forms_of(seen),
     }
+
+
+def _summary(path: str, texts: SimpleNamespace) -> str | None:
+    """Return what a path of a collection gives; pygeoapi tells it in one language."""
+    if not path.startswith("/collections/"):
+        return None
+    told: dict[str, str] = {
+        "items": texts.features,
+        "{featureId}": texts.one_feature,
+        "schema": texts.schema,
+        "queryables": texts.queryables,
+        "sortables": texts.sortables,
+    }
+    return str(texts.about_data) if path.count("/") == 2 else told.get(path.rpartition("/")[2])
 
 
 def _document(seen: Shown) -> Context:

@@ -106,5 +106,6 @@ def calibration(manifest: Mapping[str, Any], reader: Reader) -> tuple[str, str, 
         figure = f" (AUC {span[0]}{f'; {span[1]} – {span[2]}' if len(span) == 3 else ''})" if span else ""
         mark = texts.calibrated if skill["calibrated"] else texts.not_calibrated
         return texts.flood_score, mark, skill[f"reason_{reader.lang}"] + figure
-    lacks = (row[reader.lang] for row in manifest["left_out"] if row["code"] == "not_calibrated")
+    told = (row[reader.lang] for row in manifest["left_out"] if row["code"] == "not_calibrated")
+    lacks = ((text.partition(": ")[2] or text).rstrip(".") for text in told)
     return texts.flood_score, texts.not_calibrated, next(lacks, "")

@@ -62,7 +62,7 @@ function style() {
   }
   for (const layer of settings.layers) {
     sources[layer.name] = layer.tiles
-      ? { type: "vector", tiles: [new URL(layer.tiles, location.href).href.replaceAll("%7B", "{").replaceAll("%7D", "}")], maxzoom: layer.maxzoom }
+      ? { type: "vector", ...layer.tiles }
       : { type: "geojson", data: { type: "FeatureCollection", features: [] } };
     layers.push(...styled(layer));
   }
@@ -76,6 +76,16 @@ function style() {
   return { version: 8, sources, layers };
 }
 
+// The tile set of a layer as a source, or null where this version has none: then features are loaded.
+async function tileset(layer) {
+  if (!layer.tiles) return null;
+  const answer = await fetch(`${layer.tiles}?${new URLSearchParams({ version: layer.version, f: "tilejson" })}`);
+  if (!answer.ok) return null;
+  const { tiles, minzoom = 0, maxzoom = 22, bounds = [-180, -85, 180, 85] } = await answer.json();
+  // the server may be reached by another name than its own: the address counts, not the host
+  return { tiles: tiles.map((one) => location.origin + one.replace(/^https?:..[^/]+/, "")), minzoom, maxzoom, bounds };
+}
+
 async function load(map, layer) {
   running.get(layer.name)?.abort();
   const request = new AbortController();
@@ -85,6 +95,7 @@ async function load(map, layer) {
   const names = new Set(layer.columns.map((column) => column[0]));
   if (layer.paint.attribute) names.add(layer.paint.attribute);
   const query = new URLSearchParams(layer.query);
+  query.set("version", layer.version);
   if (!query.has("bbox")) query.set("bbox", box.map((degree) => degree.toFixed(7)).join(","));
   query.set("f", "json");
   query.set("limit", layer.limit);
@@ -97,7 +108,6 @@ async function load(map, layer) {
     const more = !layer.under && page.numberMatched > page.numberReturned;
     if (more) partial.set(layer.title, [page.numberReturned, page.numberMatched]);
     else partial.delete(layer.title);
-    layer.whole ||= !layer.query.includes("bbox=") && page.numberMatched === page.numberReturned && layer.first;
     say();
   } catch (error) {
     if (error.name !== "AbortError") told.textContent = `${settings.texts.failed}: ${error.message}`;
@@ -111,17 +121,25 @@ function text(value, kind, labelled, unit) {
   return labelled ? settings.labels[value] ?? value : String(value);
 }
 
-function popup(layer, properties) {
+// A tile leaves properties out, so the feature itself is asked; a parent cell of a small scale is in tiles only.
+async function feature(layer, properties) {
+  const page = `${layer.items}/${encodeURIComponent(properties[layer.id])}?${new URLSearchParams({ version: layer.version })}`;
+  const answer = await fetch(`${page}&f=json`);
+  return answer.ok ? [page, (await answer.json()).properties] : [null, properties];
+}
+
+async function popup(layer, hit) {
+  const [page, properties] = await feature(layer, hit);
   const box = document.createElement("div");
   box.className = "popup";
   const head = document.createElement("b");
   head.textContent = layer.title;
-  const link = document.createElement("a");
-  const version = new URLSearchParams(layer.query).get("version");
-  link.href = `${layer.items}/${encodeURIComponent(properties[layer.id])}?version=${encodeURIComponent(version)}`;
-  link.textContent = `${settings.texts.open} ${properties[layer.id]}`;
+  const link = document.createElement(page ? "a" : "span");
+  if (page) link.href = page;
+  link.textContent = page ? `${settings.texts.open} ${properties[layer.id]}` : properties[layer.id];
   const table = document.createElement("table");
   for (const [name, title, unit, kind, labelled] of layer.columns.slice(1)) {
+    if (!(name in properties)) continue;
     const row = table.insertRow();
     const label = document.createElement("th");
     label.textContent = title;
@@ -144,6 +162,7 @@ async function framed() {
 
 async function start() {
   const bounds = await framed();
+  await Promise.all(settings.layers.map(async (layer) => { layer.tiles = await tileset(layer); }));
   const options = { padding: 40, maxZoom: 16, animate: false };
   const map = new maplibregl.Map({ container: place, style: style(), bounds, fitBoundsOptions: options, attributionControl: false,
     canvasContextAttributes: { preserveDrawingBuffer: true } });
@@ -159,10 +178,12 @@ async function start() {
     map.triggerRepaint();
   });
   const ids = drawn.map((layer) => layer.name);
-  map.on("click", (event) => {
+  map.on("click", async (event) => {
     const [hit] = map.queryRenderedFeatures(event.point, { layers: ids });
     const layer = hit && drawn.find((one) => one.name === hit.layer.id);
-    if (layer) new maplibregl.Popup({ maxWidth: "320px" }).setLngLat(event.lngLat).setDOMContent(popup(layer, hit.properties)).addTo(map);
+    if (!layer) return;
+    const content = await popup(layer, hit.properties);
+    new maplibregl.Popup({ maxWidth: "320px" }).setLngLat(event.lngLat).setDOMContent(content).addTo(map);
   });
   map.on("mousemove", (event) => {
     map.getCanvas().style.cursor = map.queryRenderedFeatures(event.point, { layers: ids }).length ? "pointer" : "";

@@ -68,6 +68,8 @@ class Tab:
 
     def open(self, url: str, ready: str, width: int = 1200, height: int = 1000, lang: str = "id") -> None:
         """Open a page and wait until the expression `ready` is true."""
+        self.requested.clear()
+        self.complaints.clear()
         self.send("Network.setExtraHTTPHeaders", headers={"Accept-Language": lang})
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.send("Emulation.setDeviceMetricsOverride", **size)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -26,8 +29,8 @@ import services
 from services.assets import ASSETS
 from services.labels import PART_LABELS, VALUE_LABELS, Reader
 from services.messages import MESSAGES
-from services.rendering import base_map
-from spatial.contracts import QUALITY_FLAGS, SEVERITIES
+from services.rendering import base_map, page_headers
+from spatial.contracts import FLOOD_ZONES, QUALITY_FLAGS, SEVERITIES
 from spatial.registry import LAYER_BY_NAME, LAYERS
 from spatial.store.styles import FLOOD
 from tests.services import handmade
@@ -103,7 +106,10 @@ def page(address: str, lang: str = "id") -> Seen:
 @pytest.fixture(scope="module")
 def hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("hand") / "city"
-    handmade.publish(folder)
+    zones = handmade.zones("flood", 7).assign(
+        priority_rank=[4, 1, 7, 2, 6, 3, 5], kelurahan=["A", "B", "B, A", None, "A", "A", None]
+    )
+    handmade.publish(folder, layers=handmade.tables() | {FLOOD_ZONES: zones})
     with served(folder) as url:
         yield url
 
@@ -195,7 +201,7 @@ def test_every_part_of_a_published_score_has_a_label(store: dict[str, gpd.GeoDat
         (ID, 28.788, "28,8"),
         (ID, 2.42, "2,42"),
         (ID, 0.36218, "0,362"),
-        (ID, 0.0, "0,000"),
+        (ID, 0.0, "0"),
         (ID, -1.25, "-1,25"),
         (ID, 1e-7, "< 0,001"),
         (EN, -1e-7, "> −0.001"),
@@ -333,6 +339,18 @@ def test_the_list_holds_every_zone_of_each_kelurahan_by_rank(url: str, store: di
     assert ask(f"{url}/ranking?version=none")[0] == 404
 
 
+def test_a_zone_across_a_border_is_in_each_list_and_one_without_kelurahan_in_the_last(hand: str) -> None:
+    told = get(f"{hand}/ranking")[2]
+    assert told["names"] == ["A", "B"]
+    assert [(group["name"], [zone["zone_id"] for zone in group["flood_zones"]]) for group in told["kelurahan"]] == [
+        ("A", ["flood-5", "flood-0", "flood-4", "flood-2"]),
+        ("B", ["flood-1", "flood-2"]),
+        (None, ["flood-3", "flood-6"]),
+    ]
+    only = get(f"{hand}/ranking", kelurahan="B")[2]["kelurahan"]
+    assert [group["name"] for group in only] == ["B"]
+
+
 # --- nothing from elsewhere, nothing that runs
 
 
@@ -423,6 +441,9 @@ def test_a_base_map_is_used_only_where_the_office_sets_one() -> None:
 
     assert base_map(None) is base_map(edition("")) is None
     assert base_map(edition("https://tiles.example/{z}/{x}/{y}.png"))["attribution"] == "x"
+    policy = page_headers(edition("https://tiles.example/{z}/{x}/{y}.png"))["Content-Security-Policy"]
+    assert policy.count("https://tiles.example") == 2
+    assert "{z}" not in policy
 
 
 # --- the OpenAPI document
@@ -447,6 +468,14 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield opened
 
 
+def waited(tab: Tab, expression: str) -> str:
+    """Return the first value of an expression that is not empty, within 20 s."""
+    end = time.monotonic() + 20
+    while not (value := tab.run(expression)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return str(value)
+
+
 def near(picture: np.ndarray, colour: tuple[int, int, int], opacity: float) -> int:
     """Count the pixels of a colour that lies with this opacity on the map's ground."""
     ground = np.array([0xF4, 0xF6, 0xF8])
@@ -457,19 +486,18 @@ def near(picture: np.ndarray, colour: tuple[int, int, int], opacity: float) -> i
 def test_a_browser_draws_the_zones_in_their_colours_and_asks_no_other_host(
     tab: Tab, url: str, store: dict[str, gpd.GeoDataFrame], tmp_path: Path
 ) -> None:
-    tab.requested.clear()
     tab.open(f"{url}/collections/flood_zones", READY)
     picture = imread(tab.screenshot(tmp_path / "zones.png", whole=True))
     there = set(store["flood_zones"]["severity"])
     for severity in SEVERITIES:
         drawn = near(picture, FLOOD[severity], 0.75)
         assert drawn > 2000 if severity in there else drawn < 500, (severity, drawn)
-    tab.open(f"{url}/collections/scenario_roads", READY)
-    empty = imread(tab.screenshot(tmp_path / "empty.png", whole=True))
-    assert max(near(empty, FLOOD[severity], 0.75) for severity in there) < 500
     assert tab.complaints == []
     hosts = {urlsplit(address).netloc for address in tab.requested if address.startswith("http")}
     assert hosts == {urlsplit(url).netloc}
+    tab.open(f"{url}/collections/scenario_roads", READY)
+    empty = imread(tab.screenshot(tmp_path / "empty.png", whole=True))
+    assert max(near(empty, FLOOD[severity], 0.75) for severity in there) < 500
 
 
 def test_a_click_on_a_zone_tells_of_it_and_leads_to_its_page(tab: Tab, url: str, store) -> None:
@@ -481,13 +509,46 @@ def test_a_click_on_a_zone_tells_of_it_and_leads_to_its_page(tab: Tab, url: str,
     )
     for kind in ("mousePressed", "mouseReleased"):
         tab.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-    told = tab.run("document.querySelector('.popup')?.textContent ?? ''")
+    told = waited(tab, "document.querySelector('.popup')?.textContent ?? ''")
     assert zone.zone_id in told
     assert "Severity" in told
     assert EN.value(zone.severity) in told
     href = tab.run("document.querySelector('.popup a').getAttribute('href')")
     assert page(url + href).lang == "id"
     assert tab.complaints == []
+
+
+@pytest.fixture(scope="module")
+def altered(city: Path) -> Iterator[str]:
+    """Address of a server with other tiles and a lower limit of its maps."""
+    command = [sys.executable, "-m", "tests.services.altered_server", str(city)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def test_a_map_prefers_tiles_and_loads_features_where_a_version_has_none(
+    tab: Tab, altered: str, tmp_path: Path
+) -> None:
+    tab.open(f"{altered}/collections/flood_zones", READY)
+    picture = imread(tab.screenshot(tmp_path / "tiles.png"))
+    assert near(picture, FLOOD["high"], 0.75) > 200_000
+    asked = [urlsplit(address) for address in tab.requested]
+    assert {a.netloc for a in asked if a.scheme == "http"} == {urlsplit(altered).netloc}
+    assert not [a for a in asked if a.path == "/collections/flood_zones/items"]
+    assert [a for a in asked if a.path == "/collections/roads/items"]
+    tab.open(f"{altered}/collections/flood_zones/items?severity=high", READY)
+    assert [a for a in tab.requested if "/items?severity=high&" in a and "version=" in a]
+
+
+def test_a_map_says_when_it_does_not_hold_all(tab: Tab, altered: str) -> None:
+    tab.open(f"{altered}/collections/reports", READY, lang="en")
+    told = waited(tab, "document.querySelector('#map-told').textContent")
+    assert re.fullmatch(r"Citizen reports: Only 5 of \d+ features are drawn; zoom in to see all\.", told), told
 
 
 def test_a_hostile_description_runs_nothing_in_a_browser(tab: Tab, hand: str) -> None:
