@@ -26,7 +26,7 @@ from services.writing import csv_of
 from spatial.errors import NotFoundError
 from spatial.query import CQL2_CONFORMANCE
 from spatial.registry import LAYER_BY_NAME
-from spatial.store.index import index_of
+from spatial.store.index import index_of, is_open
 
 _MAX_BODY = 1_000_000  # bytes
 _QUICK_ROWS, _QUICK_LIMIT = 100_000, 1000  # answered in a few ms: handing over to a thread would cost as much
@@ -59,7 +59,7 @@ def _is_quick(view: View, question: Question) -> bool:
     """Tell a question that the event loop may answer itself."""
     plain = view.format == "json" and view.posted is None and "filter" not in view.asked and not question.sort
     small = view.rows <= _QUICK_ROWS and question.limit <= _QUICK_LIMIT
-    return plain and small and question.crs == CRS84 and view.has_index
+    return plain and small and question.crs == CRS84 and is_open(view.version, view.layer)
 
 
 def _page(view: View, question: Question, tag: str | None) -> Response:
@@ -116,7 +116,7 @@ async def _item(edition: Edition, request: Request) -> Response:
     tag = f'"{view.tag(identifier)}"'
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=view.headers(tag, question.crs))
-    if view.format == "json" and view.has_index:
+    if view.format == "json" and is_open(view.version, view.layer):
         return _one(view, question, identifier, tag)
     return await run_in_threadpool(_one, view, question, identifier, tag)
 

@@ -17,7 +17,6 @@ from services.site import Edition
 from spatial.contracts import Layer
 from spatial.errors import NotFoundError
 from spatial.registry import LAYER_BY_NAME
-from spatial.store.index import FOLDER
 from spatial.store.versions import Version, Versions
 
 Link = dict[str, str]
@@ -57,11 +56,6 @@ class View:
     def rows(self) -> int:
         """Number of the layer's features, in the served version."""
         return int(self.edition.manifest["layers"][self.layer.name]["rows"])
-
-    @property
-    def has_index(self) -> bool:
-        """Whether the version was published with its index."""
-        return (self.version.path / FOLDER).is_dir()
 
     @property
     def collection(self) -> str:

@@ -21,8 +21,8 @@ from spatial.pipeline.release import Released, release
 from spatial.pipeline.reports import public_texts
 from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
-from spatial.store.index import FOLDER as INDEX
-from spatial.store.index import write_index
+from spatial.store.indexing import FOLDER as INDEX
+from spatial.store.indexing import write_index
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.rasters import FOLDER, write_rasters
 from spatial.store.tiles import FOLDER as TILES
