@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import quote, urlencode
 
@@ -14,9 +15,11 @@ from services.pages import layer_of
 from services.parameters import GEOJSON, check, format_of, language_of
 from services.question import Question
 from services.site import Edition
+from spatial import __version__
 from spatial.contracts import Layer
 from spatial.errors import NotFoundError
 from spatial.registry import LAYER_BY_NAME
+from spatial.store.indexing import form_of
 from spatial.store.versions import Version, Versions
 
 Link = dict[str, str]
@@ -69,15 +72,21 @@ class View:
         return title
 
     def tag(self, identifier: str = "") -> str:
-        """Return a digest of the version and of what is asked, whatever the order of the parameters."""
-        parts = (self.version.id, self.layer.name, identifier, self.format, self.language, sorted(self.asked.items()))
+        """Return a digest of all that makes the answer: what is asked, in any order, the version and this release."""
+        asked = (self.collection, identifier, self.format, self.language, sorted(self.asked.items()))
+        parts = (self.version.id, __version__, _form(self.layer.name), asked)
         return blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
     def headers(self, tag: str | None, crs: str = CRS84) -> dict[str, str]:
-        """Return the headers of an answer; it stays what it is for good where the request named the version."""
-        cache = "public, max-age=31536000, immutable" if "version" in self.asked else "no-cache"
+        """Return the headers of an answer; where the request named the version, only a new release changes it."""
+        cache = "public, max-age=86400, immutable" if "version" in self.asked else "no-cache"
         headers = {"Content-Crs": f"<{crs}>", "Content-Language": self.language, "Vary": "Accept, Accept-Language"}
         return headers if tag is None else headers | {"ETag": tag, "Cache-Control": cache}
+
+
+@lru_cache(maxsize=64)
+def _form(name: str) -> str:
+    return form_of(LAYER_BY_NAME[name])
 
 
 def view_of(edition: Edition, request: Request, allowed: frozenset[str], posted: bytes | None = None) -> View:

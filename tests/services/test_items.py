@@ -45,13 +45,13 @@ WHEN = st.none() | DAYS | st.tuples(DAYS, DAYS).map(lambda d: "/".join(sorted(d)
 
 
 def ask(
-    url: str, *, body: bytes | None = None, kind: str = "application/cql2+json", headers: Any = (), **asked: Any
+    url: str, *, body: bytes | None = None, media_type: str = "application/cql2+json", headers: Any = (), **asked: Any
 ) -> tuple[int, dict[str, str], Any]:
     """Return status, headers and body; a body makes it a POST."""
     address = f"{url}?{urlencode(asked)}" if asked else url
     request = urllib.request.Request(address, data=body, headers=dict(headers))
     if body is not None:
-        request.add_header("Content-Type", kind)
+        request.add_header("Content-Type", media_type)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             status, found, content = response.status, response.headers, response.read()
@@ -197,7 +197,7 @@ def test_a_posted_filter(url: str) -> None:
     wanted = json.dumps({"op": "=", "args": [{"property": "category"}, "flood"]}).encode()
     by_text = get(items, filter="category = 'flood'", limit=3)[2]
     for kind in ("application/cql2+json", "application/query-cql-json", "application/json; charset=utf-8"):
-        status, headers, page = ask(items, body=wanted, kind=kind, limit=3)
+        status, headers, page = ask(items, body=wanted, media_type=kind, limit=3)
         assert (status, page["numberMatched"]) == (200, by_text["numberMatched"])
         assert page["features"] == by_text["features"]
         assert "etag" not in headers
@@ -236,7 +236,7 @@ def test_the_next_page_of_a_long_filter_is_a_post(url: str) -> None:
     ],
 )
 def test_a_body_that_cannot_be_is_refused(url: str, body: bytes, kind: str, status: int, named: str) -> None:
-    found, _, told = ask(f"{url}/collections/reports/items", body=body, kind=kind)
+    found, _, told = ask(f"{url}/collections/reports/items", body=body, media_type=kind)
     assert found == status
     assert named in told["description"]
 
