@@ -120,9 +120,13 @@ def build_manifest(
     result: Result,
     known: Known,
     upserts: Mapping[str, Upsert],
-    ids: Mapping[str, str | None],
+    ids: Mapping[str, str | int | None],
 ) -> dict[str, Any]:
-    """Return the manifest as JSON values. `ids` holds `version`, `previous`, `fingerprint` and `snapshot_sha256`."""
+    """Return the manifest as JSON values.
+
+    `ids` holds `version`, `previous`, `fingerprint`, `snapshot_sha256`, and `live_revision`: the number of the last
+    change of the live reports that the snapshot holds, null where small counts are withheld.
+    """
     return {
         **ids,
         "hexakota": spatial.__version__,
@@ -208,6 +212,7 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
                 "changed": u.changed,
                 "unchanged": u.unchanged,
                 "edited_by_api": u.edited,
+                "deleted_by_api": u.deleted,
                 "missing_from_file": u.missing,
             }
             for name, u in upserts.items()
