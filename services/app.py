@@ -21,7 +21,7 @@ from services.errors import http_status
 from services.parameters import BadRequestError, check, negotiated
 from services.parts import Page, Part
 from services.site import Site
-from spatial.errors import HexakotaError, InputError, NotFoundError
+from spatial.errors import HexakotaError, InputError
 
 PARTS: tuple[Part, ...] = (pages.PART, items.PART)
 
@@ -59,10 +59,11 @@ def _route(site: Site, page: Page) -> Route:
                 check(asked, page.parameters)
             return await page.handler(site.edition(), asked)
         except BadRequestError as error:
-            return problem(400, "InvalidParameterValue", str(error))
+            return problem(error.status, "InvalidParameterValue", str(error))
         except HexakotaError as error:
-            code = "NotFound" if isinstance(error, NotFoundError) else "NoApplicableCode"
-            return problem(http_status(error), code, str(error))
+            status = http_status(error)
+            code = {400: "InvalidParameterValue", 404: "NotFound"}.get(status, "NoApplicableCode")
+            return problem(status, code, str(error))
 
     return Route(page.path, endpoint, methods=list(page.methods))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from services.parameters import COMMON, ITEM, ITEMS, PAGE_FORMATS
-from services.site import CRS84
+from services.crs import CRS84
+from services.parameters import COMMON, FILTER_MEDIA, ITEM, ITEMS, PAGE_FORMATS
+from services.question import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT
 from spatial.registry import LAYER_BY_NAME
 
 Schema = dict[str, Any]
@@ -18,25 +19,44 @@ def _query(name: str, description: str, schema: Schema) -> Schema:
 
 _FORM = {"style": "form", "explode": False}
 _STRING: Schema = {"type": "string"}
+_STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
 _FEATURE_ID = {"name": "featureId", "in": "path", "required": True, "description": "id", "schema": _STRING}
 _DESCRIBED: Mapping[str, tuple[str, Schema]] = {
     "lang": ("bahasa / language of titles and descriptions", {"type": "string", "enum": ["id", "en"]}),
     "bbox": (
-        "west, south, east, north in degrees, CRS84; west > east crosses the antimeridian",
-        {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}},
+        "west, south, east, north in degrees, CRS84, or in the axis order of bbox-crs; west > east crosses the "
+        "antimeridian; heights (the third and the sixth of 6 numbers) decide nothing, since no feature has one",
+        {
+            "type": "array",
+            "items": {"type": "number"},
+            "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
+        },
     ),
     "datetime": (
         "RFC 3339 time, or interval with / and .. as open end; features without a time match",
         {"type": "string"},
     ),
+    "filter": ("which features: an expression in CQL2", {"type": "string"}),
+    "filter-lang": (
+        "language of filter",
+        {"type": "string", "enum": list(FILTER_LANGUAGES), "default": FILTER_LANGUAGES[0]},
+    ),
+    "sortby": ("properties to sort by, + or nothing before one that rises, - before one that falls", _STRINGS),
+    "limit": (
+        f"features of a page; more than {MAX_LIMIT} is taken as {MAX_LIMIT}",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    ),
     "offset": ("features to leave out at the start", {"type": "integer", "minimum": 0, "default": 0}),
     "resulttype": ("hits: only their number", {"type": "string", "enum": ["results", "hits"], "default": "results"}),
-    "properties": ("properties to return, comma-separated", {"type": "array", "items": {"type": "string"}}),
+    "properties": ("properties to return, comma-separated", _STRINGS),
     "skipGeometry": ("leave geometry out", {"type": "boolean", "default": False}),
     "version": ("published version to answer from; default the served one", {"type": "string"}),
 }
+_CRS = {"crs": "of the answer", "bbox-crs": "of bbox", "filter-crs": "of the geometries in filter"}
 _MEDIA = {"Features": "application/geo+json", "Feature": "application/geo+json", "Schema": "application/schema+json"}
-_ERRORS = {"400": "InvalidParameter", "404": "NotFound", "500": "ServerError"}
+_ERRORS = {"400": "InvalidParameter", "404": "NotFound", "500": "ServerError", "503": "NotPublished"}
+_BODY_ERRORS = {"413": "BodyTooLarge", "415": "UnsupportedMediaType"}
+_UNCHANGED = {"304": {"description": "If-None-Match names what the answer still is"}}
 _EXCEPTION: Schema = {
     "type": "object",
     "required": ["code"],
@@ -51,24 +71,26 @@ _PARAMETERS: Mapping[str, Collection[str]] = {"page": COMMON, "collection": COMM
 _FORMATS: Mapping[str, Collection[str]] = {"items": (*PAGE_FORMATS, "csv")}
 
 
-def served_document(document: Mapping[str, Any], release: str) -> dict[str, Any]:
+def served_document(document: Mapping[str, Any], release: str, systems: Sequence[str]) -> dict[str, Any]:
     """Return the OpenAPI document of what is served.
 
     Parameters
     ----------
-    document : pygeoapi's own, which also tells of POST, sortby and free parameters that we refuse.
+    document : pygeoapi's own, which also tells of parameters and methods that we refuse.
     release : Hexakota's version.
+    systems : addresses of the coordinate reference systems of the collections.
     """
     paths = {}
     for path, operations in document["paths"].items():
         kind = _kind(path)
         kept = {key: operations["get"][key] for key in ("summary", "description", "tags", "operationId")}
-        limits = [p for p in operations["get"].get("parameters", ()) if p.get("name") == "limit"]
         told = [_FEATURE_ID] if kind == "item" else []
         formats = _FORMATS.get(kind, PAGE_FORMATS)
-        told += [_parameter(name, formats) for name in sorted(_PARAMETERS[kind]) if name != "limit"]
-        told += limits + (_filters(path.split("/")[2]) if kind == "items" else [])
+        told += [_parameter(name, formats, systems) for name in sorted(_PARAMETERS[kind])]
+        told += _filters(path.split("/")[2]) if kind == "items" else []
         paths[path] = {"get": kept | {"parameters": told, "responses": _responses(path, kind)}}
+        if kind == "items":
+            paths[path]["post"] = _post(kept, told, path)
     paths["/map.png"] = {"get": {"summary": "Peta / map", "tags": ["server"], "responses": _picture()}}
     return {
         "openapi": document["openapi"],
@@ -80,6 +102,32 @@ def served_document(document: Mapping[str, Any], release: str) -> dict[str, Any]
     }
 
 
+def _post(kept: Schema, told: list[Schema], path: str) -> Schema:
+    """Return the operation of a filter in CQL2 JSON in the body, with the other parameters in the address."""
+    own = {"summary": f"{kept['summary']} (CQL2 JSON)", "operationId": f"{kept['operationId']}.filter"}
+    body = {media: {"schema": {"type": "object"}} for media in FILTER_MEDIA}
+    responses = _responses(path, "items") | _references(_BODY_ERRORS)
+    del responses["304"]
+    return (
+        kept
+        | own
+        | {
+            "parameters": [parameter for parameter in told if parameter["name"] not in ("filter", "filter-lang")],
+            "requestBody": {"required": True, "content": body},
+            "responses": responses,
+        }
+    )
+
+
+def page_path(path: str, summary: str, tag: str, media_type: str = "application/json") -> dict[str, Any]:
+    """Return the path item of a page that takes `f` and `lang` only and is JSON."""
+    told = [_parameter(name, ("json",), ()) for name in sorted(COMMON)]
+    content = {media_type: {"schema": {"type": "object"}}}
+    responses = {"200": {"description": summary, "content": content}} | _references(_ERRORS)
+    name = path.strip("/").replace("/", ".")
+    return {"get": {"summary": summary, "tags": [tag], "operationId": name, "parameters": told, "responses": responses}}
+
+
 def _kind(path: str) -> str:
     if path.endswith("/{featureId}"):
         return "item"
@@ -88,11 +136,12 @@ def _kind(path: str) -> str:
     return "collection" if path.startswith("/collections/") and path.count("/") == 2 else "page"
 
 
-def _parameter(name: str, formats: Collection[str]) -> Schema:
+def _parameter(name: str, formats: Collection[str], systems: Sequence[str]) -> Schema:
     if name == "f":
         return _query(name, "bentuk / format", {"type": "string", "enum": sorted(formats), "default": "json"})
-    if name in ("crs", "bbox-crs"):
-        return _query(name, "only CRS84", {"type": "string", "format": "uri", "enum": [CRS84]})
+    if name in _CRS:
+        schema = {"type": "string", "format": "uri", "enum": list(systems), "default": CRS84}
+        return _query(name, f"coordinate reference system {_CRS[name]}", schema)
     return _query(name, *_DESCRIBED[name])
 
 
@@ -110,13 +159,17 @@ def _responses(path: str, kind: str) -> dict[str, Any]:
     names = {"item": "Feature", "items": "Features"}
     name = "Schema" if path.endswith(("/schema", "/queryables")) else names.get(kind, "Document")
     content = {_MEDIA.get(name, "application/json"): {"schema": {"type": "object"}}}
-    errors = {status: {"$ref": f"#/components/responses/{error}"} for status, error in _ERRORS.items()}
-    return {"200": {"description": name, "content": content}} | errors
+    answers: dict[str, Any] = {"200": {"description": name, "content": content}}
+    return answers | (_UNCHANGED if kind in names else {}) | _references(_ERRORS)
+
+
+def _references(errors: Mapping[str, str]) -> dict[str, Any]:
+    return {status: {"$ref": f"#/components/responses/{error}"} for status, error in errors.items()}
 
 
 def _error_responses() -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/exception"}}}
-    return {name: {"description": name, "content": content} for name in _ERRORS.values()}
+    return {name: {"description": name, "content": content} for name in (_ERRORS | _BODY_ERRORS).values()}
 
 
 def _picture() -> dict[str, Any]:

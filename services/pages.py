@@ -12,14 +12,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from services.answers import Function, ask, is_html, json_response, leads_somewhere, respond
-from services.openapi import served_document
-from services.parameters import COMMON
+from services.answers import ask, is_html, json_response, leads_somewhere, respond
+from services.crs import CRS84, systems_of
+from services.openapi import page_path, served_document
+from services.parameters import COMMON, format_of
 from services.parts import Page, Part
-from services.site import Edition, configuration
+from services.site import Edition, SchemaKind, configuration
 from spatial.errors import NotFoundError
+from spatial.query import FUNCTIONS
 from spatial.store.versions import MAP_FILE, Versions
 
+SCHEMA = "application/schema+json"
 _NOT_SERVED = ("/processes", "/jobs", "/tiling-schemes")
 
 
@@ -66,7 +69,7 @@ async def _openapi(edition: Edition, request: Request) -> Response:
     headers, status, content = await ask(edition, request, core.openapi_)
     if is_html(headers):
         return respond(headers, status, content)
-    document = served_document(edition.api.openapi, edition.manifest["hexakota"])
+    document = served_document(edition.api.openapi, edition.manifest["hexakota"], systems_of(edition.manifest["city"]))
     for part in parts_of(request):
         document["paths"] |= part.paths(edition)
     return json_response(document, "application/vnd.oai.openapi+json;version=3.0")
@@ -120,34 +123,86 @@ def pinned(document: dict[str, Any], request: Request) -> dict[str, Any]:
 def _described(edition: Edition, request: Request, collection: dict[str, Any]) -> dict[str, Any]:
     """Add links, the extent, the attribution and what is not known to pygeoapi's description of a collection."""
     name = collection["id"]
-    more = [link for part in parts_of(request) for link in part.collection_links(edition, name)]
+    more = [_sortables_link(edition, name)]
+    more += [link for part in parts_of(request) for link in part.collection_links(edition, name)]
     return collection | {
         "links": [*(link for link in collection["links"] if leads_somewhere(link)), *more],
         "extent": edition.extent(name),
+        "crs": list(systems_of(edition.manifest["city"])),
+        "storageCrs": CRS84,
         "attribution": "; ".join(edition.manifest["city"]["attribution"]),
         "hexakota": edition.metadata(name),
     }
 
 
+def _sortables_link(edition: Edition, name: str) -> dict[str, str]:
+    return {
+        "rel": "http://www.opengis.net/def/rel/ogc/1.0/sortables",
+        "type": SCHEMA,
+        "title": "Sifat untuk mengurutkan / properties to sort by",
+        "href": f"{edition.api.get_collections_url()}/{name}/sortables",
+    }
+
+
 async def _queryables(edition: Edition, request: Request) -> Response:
-    return await _schema_page(edition, request, itemtypes.get_collection_queryables, "queryables")
+    if format_of(request) == "html":
+        return respond(*await ask(edition, request, itemtypes.get_collection_queryables, layer_of(edition, request)))
+    return _schema_page(edition, request, "queryables")
 
 
 async def _schema(edition: Edition, request: Request) -> Response:
-    return await _schema_page(edition, request, core.get_collection_schema, "schema")
+    if format_of(request) == "html":
+        return respond(*await ask(edition, request, core.get_collection_schema, layer_of(edition, request)))
+    return _schema_page(edition, request, "schema")
 
 
-async def _schema_page(edition: Edition, request: Request, html: Function, kind: str) -> Response:
+async def _sortables(edition: Edition, request: Request) -> Response:
+    return _schema_page(edition, request, "sortables")
+
+
+async def _functions(edition: Edition, request: Request) -> Response:
+    """List the functions of ours that a filter may call (Features Part 3, 8.3)."""
+    rows = [
+        {
+            "name": function.name,
+            "description": f"{function.description_id} / {function.description_en}",
+            "arguments": [
+                {
+                    "title": argument.name,
+                    "description": f"{argument.description_id} / {argument.description_en}",
+                    "type": [argument.type],
+                }
+                for argument in function.arguments
+            ],
+            "returns": [function.returns],
+        }
+        for function in FUNCTIONS
+    ]
+    return json_response({"functions": rows})
+
+
+def _schema_page(edition: Edition, request: Request, kind: SchemaKind) -> Response:
     name = layer_of(edition, request)
-    asked = await APIRequest.from_starlette(request, edition.api.locales)
-    if asked.format == "html":
-        return respond(*await ask(edition, request, html, name))
     url = f"{edition.api.get_collections_url()}/{name}/{kind}"
-    return json_response(edition.schema(name, url, kind == "queryables"), "application/schema+json")
+    return json_response(edition.schema(name, url, kind), SCHEMA)
+
+
+def _paths(edition: Edition) -> dict[str, Any]:
+    """Return what pygeoapi's document does not tell of."""
+    names = edition.manifest["layers"]
+    functions = page_path("/functions", "Fungsi CQL2 / functions of CQL2", "server")
+    paths = {f"/collections/{name}/sortables": f"Sifat untuk mengurutkan / sortables: {name}" for name in names}
+    schemas = {path: page_path(path, told, path.split("/")[2], SCHEMA) for path, told in paths.items()}
+    return schemas | {"/functions": functions}
 
 
 def _landing_links(edition: Edition) -> list[dict[str, str]]:
-    return [{"rel": "preview", "type": "image/png", "title": "Peta / map", "href": f"{edition.api.base_url}/map.png"}]
+    base = edition.api.base_url
+    functions = "http://www.opengis.net/def/rel/ogc/1.0/functions"
+    return [
+        {"rel": "preview", "type": "image/png", "title": "Peta / map", "href": f"{base}/map.png"},
+        {"rel": functions, "type": "application/json", "title": "Fungsi / functions", "href": f"{base}/functions"},
+    ]
 
 
 PART = Part(
@@ -160,6 +215,8 @@ PART = Part(
         Page("/collections/{name}", _collection, parameters=COMMON | {"version"}),
         Page("/collections/{name}/queryables", _queryables),
         Page("/collections/{name}/schema", _schema),
+        Page("/collections/{name}/sortables", _sortables, ("json",)),
+        Page("/functions", _functions, ("json",)),
     ),
     conformance=(
         "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
@@ -167,6 +224,12 @@ PART = Part(
         "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
         "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
         "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+        "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas",  # Features Part 5 is Common Part 3
+        "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/returnables-and-receivables",
+        "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/queryables",
+        "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/sortables",
+        "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",  # its name in drafts: QGIS looks for it
     ),
+    paths=_paths,
     landing_links=_landing_links,
 )

@@ -3,50 +3,60 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 
 from starlette.requests import Request
 
-from services.site import CRS84
-
 GEOJSON = "application/geo+json"
 COMMON = frozenset({"f", "lang"})
-ITEMS = frozenset(
-    "bbox bbox-crs crs datetime f lang limit offset properties resulttype skipGeometry version".split()  # noqa: SIM905
+_OF_ITEMS = (
+    "bbox bbox-crs crs datetime filter filter-crs filter-lang limit offset properties resulttype skipGeometry sortby "
 )
+ITEMS = COMMON | {"version", *_OF_ITEMS.split()}
 ITEM = COMMON | {"crs", "version"}
+FILTER_MEDIA = ("application/cql2+json", "application/query-cql-json", "application/json")
 PAGE_FORMATS = ("json", "html")
 _ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
 _SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
 _LANGUAGES = ("id", "en")
-_VALUES = {"lang": _LANGUAGES, "crs": (CRS84,), "bbox-crs": (CRS84,)} | {
-    "resulttype": ("results", "hits"),
-    "skipGeometry": ("true", "false"),
-}
-NOT_YET = ("sortby", "filter", "filter-lang", "filter-crs", "q", "profile")
 
 
 class BadRequestError(Exception):
     """A request that cannot be answered; its text names the parameter."""
 
+    status = 400
 
-def _ranked(header: str) -> Iterator[str]:
-    """Yield the values of a header such as Accept, the preferred first; those with weight 0 are not wanted."""
+
+class TooLargeError(BadRequestError):
+    """A body that is too long."""
+
+    status = 413
+
+
+class MediaTypeError(BadRequestError):
+    """A body of a media type that is not taken."""
+
+    status = 415
+
+
+@lru_cache(maxsize=512)
+def _ranked(header: str) -> tuple[str, ...]:
+    """Return the values of a header such as Accept, the preferred first; those with weight 0 are not wanted."""
     ranked = []
     for index, part in enumerate(header.split(",")):
         value, *options = (piece.strip().lower() for piece in part.split(";"))
         weight = next((option[2:] for option in options if option.startswith("q=")), "1")
         if re.fullmatch(r"[01](\.[0-9]*)?", weight) and float(weight) > 0:
             ranked.append((-float(weight), index, value))
-    yield from (value for _, _, value in sorted(ranked))
+    return tuple(value for _, _, value in sorted(ranked))
 
 
 def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
-    """Return the request with one format and one language in its headers, both ours.
+    """Return the request with one format and one language in its headers, both ours; its scope holds them too.
 
     pygeoapi takes any media type it knows from Accept (JSON-LD, PNG) and divides by a weight of 0.
     """
-    named = request.query_params.get("f")
+    named, spoken = request.query_params.get("f"), request.query_params.get("lang")
     if named is not None and named not in formats:
         raise BadRequestError(f"f={named}: expected one of {', '.join(formats)}")
     wanted = (_ACCEPT.get(value) for value in _ranked(request.headers.get("accept", "")))
@@ -55,19 +65,32 @@ def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
     language = next((value for value in languages if value in _LANGUAGES), _LANGUAGES[0])
     headers = [row for row in request.scope["headers"] if row[0] not in (b"accept", b"accept-language")]
     headers += [(b"accept", _SENT[kind]), (b"accept-language", language.encode())]
-    return Request(dict(request.scope) | {"headers": headers}, request.receive)
+    own = {"headers": headers, _FORMAT: named or kind, _LANGUAGE: spoken if spoken in _LANGUAGES else language}
+    return Request(dict(request.scope) | own, request.receive)
+
+
+_FORMAT, _LANGUAGE = "hexakota.format", "hexakota.language"
+
+
+def format_of(request: Request) -> str:
+    """Return the format of a negotiated request, as `f` names it."""
+    return str(request.scope[_FORMAT])
+
+
+def language_of(request: Request) -> str:
+    """Return the language of a negotiated request: id or en."""
+    return str(request.scope[_LANGUAGE])
 
 
 def check(request: Request, allowed: frozenset[str]) -> None:
-    """Refuse parameters that are unknown, not supported yet, given twice or of a value that cannot be; name each."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in names:
-        if name in NOT_YET:
-            raise BadRequestError(f"{name}: not supported yet")
+    """Refuse parameters that are unknown or given twice, and a language that is not ours; name each."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
         if name not in allowed:
             raise BadRequestError(f"{name}: not a parameter here; expected one of {', '.join(sorted(allowed))}")
-        if names.count(name) > 1:
+        if name in seen:
             raise BadRequestError(f"{name}: given more than once")
-    for name, values in _VALUES.items():
-        if request.query_params.get(name, values[0]) not in values:
-            raise BadRequestError(f"{name}={request.query_params[name]}: expected {' or '.join(values)}")
+        seen.add(name)
+    spoken = request.query_params.get("lang", _LANGUAGES[0])
+    if spoken not in _LANGUAGES:
+        raise BadRequestError(f"lang={spoken}: expected {' or '.join(_LANGUAGES)}")

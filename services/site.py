@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pygeoapi.api import API
 from pygeoapi.openapi import get_oas
 
 import services
+from services.crs import CRS84
 from services.features import schema_of
 from spatial.errors import StoreError
 from spatial.registry import LAYER_BY_NAME
 from spatial.store.versions import Version, Versions
 
 SYNTHETIC = "[SINTETIS / SYNTHETIC] "
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+SchemaKind = Literal["schema", "queryables", "sortables"]
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 
 
@@ -53,24 +54,25 @@ class Edition:
             extent["temporal"] = {"interval": [layer["interval"]], "trs": GREGORIAN}
         return extent
 
-    def schema(self, name: str, url: str, queryables: bool) -> dict[str, Any]:
-        """Return the JSON Schema of a collection's features, or of what can be queried."""
+    def schema(self, name: str, url: str, kind: SchemaKind) -> dict[str, Any]:
+        """Return the JSON Schema of a collection's features, or of what can be queried or sorted by."""
         layer = LAYER_BY_NAME[name]
-        properties: dict[str, Any] = {
-            "geometry": {"format": f"geometry-{layer.geometry.lower()}", "x-ogc-role": "primary-geometry"}
-        }
+        geometry = {"title": "Geometri / Geometry", "format": f"geometry-{layer.geometry.lower()}"}
+        properties: dict[str, Any] = {"geometry": geometry | {"x-ogc-role": "primary-geometry"}}
         for index, column in enumerate(layer.columns):
             role = "id" if column.name == layer.id_column else None
             role = "primary-instant" if column.name == layer.temporal else role
             own = schema_of(column) | {"x-ogc-propertySeq": index + 1}
             properties[column.name] = own | ({"x-ogc-role": role} if role else {})
+        if kind == "sortables":
+            del properties["geometry"]
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": url,
             "type": "object",
             "title": f"{layer.title_id} / {layer.title_en}",
             "properties": properties,
-            "additionalProperties": not queryables,
+            "additionalProperties": kind == "schema",
         }
 
 
@@ -84,13 +86,15 @@ class Site:
 
     def edition(self) -> Edition:
         """Return the served version. Raises StoreError where nothing was published."""
+        kept = self._edition
+        if kept is not None and self.versions.served_id() == kept.version.id:
+            return kept  # the usual request: one small file was read
         version = self.versions.current()
         if version is None:
             raise StoreError(f"{self.city}: nothing is published yet; run `hexakota run {self.city.name}` first")
-        if self._edition is None or self._edition.version != version:
-            manifest = version.manifest
-            config = configuration(self.city, self.url, manifest)
-            self._edition = Edition(version, manifest, API(config, get_oas(config)))
+        manifest = version.manifest
+        config = configuration(self.city, self.url, manifest)
+        self._edition = Edition(version, manifest, API(config, get_oas(config)))
         return self._edition
 
 

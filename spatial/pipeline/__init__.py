@@ -21,6 +21,8 @@ from spatial.pipeline.release import Released, release
 from spatial.pipeline.reports import public_texts
 from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
+from spatial.store.index import FOLDER as INDEX
+from spatial.store.index import write_index
 from spatial.store.live import LiveTables, Upsert
 from spatial.store.rasters import FOLDER, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
@@ -151,6 +153,7 @@ def _compute_and_publish(
     progress.stage("write", "Menulis versi / writing the version")
     staged = versions.staging()
     write_layers(staged / LAYERS_FILE, result.layers, result.members)
+    write_index(staged / LAYERS_FILE, result.layers, staged / INDEX)
     manifest = build_manifest(settings, inputs, work.placed, result, work.known, upserts, ids)
     manifest["rasters"] = write_rasters(staged / FOLDER, result.rasters)
     if released is not None:

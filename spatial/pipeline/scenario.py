@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from spatial.pipeline.manifest import code_version, described
 from spatial.pipeline.pixels import outlines, pieces
 from spatial.sources.tides import TideTable, hourly_levels, read_tide
 from spatial.store.geopackage import fill_layers, read_layer
+from spatial.store.index import FOLDER as INDEX
+from spatial.store.index import write_index
 from spatial.store.rasters import FOLDER, read_raster, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
@@ -298,6 +300,7 @@ def _publish(
     staged = versions.staging()
     shutil.copy(base.layers, staged / LAYERS_FILE)
     fill_layers(staged / LAYERS_FILE, layers)
+    _index(base, staged, layers)
     shutil.copytree(base.path / FOLDER, staged / FOLDER)
     manifest["rasters"] |= write_rasters(staged / FOLDER, rasters)
     manifest["layers"] |= {layer.name: _described(layer, table, manifest) for layer, table in layers.items()}
@@ -311,6 +314,13 @@ def _publish(
         _title(manifest),
     )
     return versions.keep(staged, version_id)
+
+
+def _index(base: Version, staged: Path, layers: Iterable[Layer]) -> None:
+    """Take over the base's index and write that of the scenario's layers; a base of an older program may have none."""
+    if (base.path / INDEX).is_dir():
+        shutil.copytree(base.path / INDEX, staged / INDEX)
+        write_index(staged / LAYERS_FILE, layers, staged / INDEX)
 
 
 def _described(layer: Layer, table: gpd.GeoDataFrame, manifest: dict[str, Any]) -> dict[str, Any]:

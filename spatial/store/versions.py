@@ -38,6 +38,11 @@ class Version:
         return self.path / LAYERS_FILE
 
     @property
+    def cache(self) -> Path:
+        """Folder of what later programs make for a version that was published without it; need not be there."""
+        return self.path.parents[1] / "cache" / f"index-{self.id}"
+
+    @property
     def manifest(self) -> dict[str, Any]:
         """The version's manifest, read from disk."""
         return dict(json.loads((self.path / MANIFEST_FILE).read_text("utf-8")))
@@ -49,14 +54,24 @@ class Versions:
 
     var: Path
 
+    def served_id(self) -> str | None:
+        """Return the id of the served version, or None where nothing was published."""
+        try:
+            with open(f"{self.var}/current", "rb", buffering=0) as pointer:
+                return pointer.read(1000).decode("utf-8", "replace").strip()
+        except FileNotFoundError:
+            return None
+
     def current(self) -> Version | None:
         """Return the served version, or None where nothing was published. Raises StoreError if it is not whole."""
-        pointer = self.var / "current"
-        if not pointer.exists():
+        served = self.served_id()
+        if served is None:
             return None
-        version = self._version(pointer.read_text("utf-8").strip())
+        version = self._version(served)
         if version is None:
-            raise StoreError(f"{pointer}: names a version that is not there; run `hexakota rollback` or `run --force`")
+            raise StoreError(
+                f"{self.var / 'current'}: names a version that is not there; run `hexakota rollback` or `run --force`"
+            )
         return version
 
     def get(self, version_id: str) -> Version:
@@ -161,6 +176,7 @@ class Versions:
         gone = [version for kind in (plain, scenarios) for version in kind[: max(len(kind) - keep, 0)]]
         for version in gone:
             shutil.rmtree(version.path)
+            shutil.rmtree(version.cache, ignore_errors=True)
         return [version.id for version in gone]
 
 

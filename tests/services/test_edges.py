@@ -23,9 +23,7 @@ import pytest
 import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pygeoapi.provider.base import ProviderItemNotFoundError
 
-from services.features import FeatureProvider
 from spatial.contracts import REPORTS
 from spatial.registry import LAYER_BY_NAME
 from spatial.store.versions import Versions
@@ -227,9 +225,9 @@ def test_errors_are_json_everywhere(hand: str) -> None:
         assert (found, kind) == (status, "application/json")
         assert body["code"] == "NotFound"
         assert body["description"]
-    post = urllib.request.Request(f"{hand}/collections/reports/items", method="POST", data=b"{}")
+    request = urllib.request.Request(f"{hand}/collections/reports/items", method="DELETE")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(post, timeout=60)
+        urllib.request.urlopen(request, timeout=60)
     with refused.value as error:
         assert (error.code, json.loads(error.read())["code"]) == (405, "InvalidRequest")
 
@@ -288,32 +286,6 @@ def test_a_collection_without_features(hand: str) -> None:
         assert get(f"{hand}/collections/lighting_zones/items", f=form)[0] == 200
 
 
-def test_neither_bbox_nor_item_reads_the_whole_table(hand_city: Path) -> None:
-    """The plan of every statement that SQLite was really given, as it was given."""
-    for layer in LAYERS:
-        provider = FeatureProvider({"name": "x", "type": "feature", "data": str(hand_city), "layer": layer.name})
-        connection = provider._connection(None)
-        ran: list[str] = []
-        connection.set_trace_callback(ran.append)
-        provider.query(bbox=[0.25, 0.25, 0.5, 1.0], limit=10)
-        provider.query(bbox=[0.25, 0.25, 0.5, 1.0], resulttype="hits", properties=[(layer.id_column, "x")])
-        with contextlib.suppress(ProviderItemNotFoundError):
-            provider.get("none")
-        connection.set_trace_callback(None)
-        statements = [sql for sql in ran if layer.name in sql and not sql.startswith("PRAGMA")]
-        assert len(statements) >= 4
-        for sql in statements:
-            plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql)]
-            assert any("VIRTUAL TABLE INDEX" in s or "PRIMARY KEY" in s or "USING INDEX" in s for s in plan), plan
-            assert not any(re.match(rf"SCAN {layer.name}\b", step) for step in plan), plan
-
-
-def test_the_store_is_opened_for_reading_only(hand_city: Path) -> None:
-    provider = FeatureProvider({"name": "x", "type": "feature", "data": str(hand_city), "layer": "reports"})
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        provider._connection(None).execute("DELETE FROM reports")
-
-
 def test_many_readers_at_once(hand: str) -> None:
     def read(number: int) -> list[str]:
         return ids(hand, NAMES[number % 4], bbox="0,0,1,1")
@@ -334,7 +306,7 @@ def test_the_api_document_is_what_is_served(hand: str) -> None:
         for key in reference.split("/")[1:]:
             part = part[key]
     for path, operations in document["paths"].items():
-        assert list(operations) == ["get"]
+        assert list(operations) == (["get", "post"] if path.endswith("/items") else ["get"])
         missing = "{featureId}" in path
         address = hand + path.replace("{featureId}", "none")
         assert get(address)[0] == (404 if missing else 200), path
@@ -343,7 +315,10 @@ def test_the_api_document_is_what_is_served(hand: str) -> None:
                 status, _, body = get(address, **_example(parameter, path))
                 assert status == (404 if missing else 200), body
     told = {p["name"] for p in document["paths"]["/collections/reports/items"]["get"]["parameters"]}
-    ours = "f lang bbox bbox-crs crs datetime limit offset properties resulttype skipGeometry version"
+    ours = (
+        "f lang bbox bbox-crs crs datetime filter filter-crs filter-lang limit offset properties resulttype "
+        "skipGeometry sortby version"
+    )
     assert told == {*ours.split(), *REPORTS.names}
 
 
@@ -351,13 +326,15 @@ def _example(parameter: dict, path: str) -> dict[str, str]:
     """A query that uses the parameter as the document describes it."""
     name, schema = parameter["name"], parameter["schema"]
     fixed = {"bbox": "0,0,1,1", "datetime": "2025-01-01", "version": FIRST}
-    if name == "properties":
-        fixed["properties"] = LAYER_BY_NAME[path.split("/")[2]].names[1]
+    if "/items" in path:
+        own = LAYER_BY_NAME[path.split("/")[2]].names[1]
+        fixed |= {"properties": own, "sortby": f"-{own}", "filter": f"{own} IS NULL"}
     if name.endswith(("_datetime", "_report")):
         fixed[name] = "2025-01-01T00:00:00Z"
     by_type = {"integer": "1", "number": "1", "boolean": "true"}.get(schema["type"], "x")
     value = fixed.get(name, schema.get("enum", [by_type])[0])
-    return {name: value} | ({"bbox": fixed["bbox"]} if name == "bbox-crs" else {})
+    beside = {"bbox-crs": ("bbox",), "filter-crs": ("filter",), "filter-lang": ("filter",)}.get(name, ())
+    return {name: value} | {other: fixed[other] for other in beside}
 
 
 def test_a_new_version_is_served_at_once_and_the_old_one_on_request(tmp_path: Path) -> None:
@@ -436,8 +413,8 @@ def test_a_broken_store_is_told_in_json_and_the_server_lives_on(tmp_path: Path) 
         broken.joinpath("layers.gpkg").write_bytes(b"no database" * 1000)
         current.write_text(SECOND)
         status, kind, body = get(f"{url}/collections/reports/items")
-        assert (status, kind) == (500, "application/json")
-        assert "DatabaseError" in body["description"]
+        assert (status, kind) == (503, "application/json")
+        assert "layers.gpkg: cannot be read" in body["description"]
         current.write_text(FIRST)
         assert len(ids(url, "reports")) == len(TABLES["reports"])
 

@@ -14,7 +14,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.features import FeatureProvider, Where
 from spatial import pipeline
 from spatial.registry import LAYER_BY_NAME, LAYERS
 from tests.pipeline.tiny import SOUTH, WEST
@@ -210,16 +209,24 @@ def test_a_box_across_the_antimeridian(url: str, store) -> None:
 
 REFUSED = [
     ({"sortby": "score"}, "sortby"),
+    ({"sortby": ""}, "sortby"),
+    ({"sortby": "status,-status"}, "sortby"),
     ({"filter": "a=1"}, "filter"),
+    ({"filter": "status"}, "filter"),
+    ({"filter": ""}, "filter"),
+    ({"filter": "status='open'", "filter-lang": "cql"}, "filter-lang"),
+    ({"filter": "status='open'", "filter-crs": "http://www.opengis.net/def/crs/EPSG/0/2154"}, "filter-crs"),
     ({"filter-lang": "cql2-text"}, "filter-lang"),
+    ({"filter-crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}, "filter-crs"),
     ({"q": "banjir"}, "q"),
     ({"colour": "red"}, "colour"),
-    ({"crs": "http://www.opengis.net/def/crs/EPSG/0/3857"}, "crs"),
-    ({"bbox-crs": "http://www.opengis.net/def/crs/EPSG/0/3857", "bbox": "1,2,3,4"}, "bbox-crs"),
+    ({"crs": "http://www.opengis.net/def/crs/EPSG/0/2154"}, "crs"),
+    ({"bbox-crs": "http://www.opengis.net/def/crs/EPSG/0/2154", "bbox": "1,2,3,4"}, "bbox-crs"),
+    ({"bbox-crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}, "bbox-crs"),
     ({"bbox": "1,2,3"}, "bbox"),
     ({"bbox": "1,2,3,x"}, "bbox"),
-    ({"bbox": "1,4,3,2"}, "miny"),
-    ({"bbox": "1,2,3,4,5,6"}, "bbox"),
+    ({"bbox": "1,4,3,2"}, "bbox"),
+    ({"bbox": "1,2,9,4,5,6"}, "bbox"),
     ({"bbox": "nan,2,3,4"}, "bbox"),
     ({"limit": "0"}, "limit"),
     ({"limit": "many"}, "limit"),
@@ -264,24 +271,6 @@ def test_hostile_text_is_data(url: str, text: str) -> None:
     assert get(f"{url}/collections/reports/items/{quote(text, safe='')}")[0] == 404
 
 
-def test_neither_bbox_nor_item_reads_the_whole_table(city: Path) -> None:
-    for layer in LAYERS:
-        provider = FeatureProvider({"name": "x", "type": "feature", "data": str(city), "layer": layer.name})
-        connection = provider._connection(None)
-        box = Where("WHERE fid IN (SELECT value FROM json_each(?))", ("[1,2]",))
-        for sql, parameters in (
-            (provider.item_sql(), ("x",)),
-            (provider.candidates_sql(), (0, 1, 0, 1)),
-            (provider.geometries_sql(), ("[1]",)),
-            (provider.page_sql(box), ("[1]", 10, 0)),
-        ):
-            plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
-            assert any(
-                "USING INDEX" in step or "INTEGER PRIMARY KEY" in step or "VIRTUAL TABLE INDEX" in step for step in plan
-            ), plan
-            assert not any(step.startswith(f"SCAN {layer.name}") for step in plan), plan
-
-
 def test_paging_stays_on_one_version_while_a_new_one_is_published(city: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(city, tmp_path / "city"))
     with served(folder) as url:
@@ -312,12 +301,6 @@ def test_the_configuration_names_every_layer_and_is_pygeoapis_own(city: Path, mo
         config = yaml_load(file)
     assert validate_config(config)
     assert {p["data"] for r in config["resources"].values() for p in r["providers"]} == {str(city)}
-
-
-def test_conformance_claims_only_what_is_there(url: str) -> None:
-    classes = get(f"{url}/conformance")[2]["conformsTo"]
-    assert not any("filter" in c or "create-replace-delete" in c or "conf/crs" in c for c in classes)
-    assert "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core" in classes
 
 
 def test_a_city_without_a_version_is_refused_in_one_line(tmp_path: Path) -> None:
