@@ -15,24 +15,28 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services import items, pages
+from services import editable, items, pages, transactions
 from services.answers import defect, no_such_page, problem
+from services.editing import Editing
 from services.errors import http_status
+from services.live import Live
 from services.parameters import BadRequestError, check, negotiated
 from services.parts import Page, Part
 from services.site import Site
 from spatial.errors import HexakotaError, InputError
+from spatial.store.edits import LIVE_FILE, SqliteReports
 
-PARTS: tuple[Part, ...] = (pages.PART, items.PART)
+PARTS: tuple[Part, ...] = (pages.PART, items.PART, transactions.PART)
 
 
-def create_app(city: Path, url: str) -> Starlette:
+def create_app(city: Path, url: str, editing: Editing | None = None) -> Starlette:
     """Return the ASGI application that serves a city.
 
     Parameters
     ----------
     city : the city's folder, with a published version under `var`.
     url : address that clients use; every link starts with it.
+    editing : who may edit reports; None: nobody.
 
     Raises
     ------
@@ -42,12 +46,14 @@ def create_app(city: Path, url: str) -> Starlette:
     site = Site(city, url)
     site.edition()
     static = Path(pygeoapi.__file__).parent / "static"
-    routes = [_route(site, page) for part in PARTS for page in part.pages]
+    parts = PARTS if editing is None else (*PARTS, editable.PART)
+    routes = [_route(site, page) for part in parts for page in part.pages]
     app = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=static))],
         exception_handlers={HTTPException: no_such_page, Exception: defect},
     )
-    app.state.parts = PARTS
+    app.state.parts = parts
+    app.state.live = None if editing is None else Live(SqliteReports(site.versions.var / LIVE_FILE), editing)
     return app
 
 
@@ -68,7 +74,7 @@ def _route(site: Site, page: Page) -> Route:
     return Route(page.path, endpoint, methods=list(page.methods))
 
 
-def serve(city: Path, host: str, port: int) -> None:
+def serve(city: Path, host: str, port: int, editing: Editing | None = None) -> None:
     """Serve a city until interrupted; print the landing page and the address for QGIS.
 
     The environment variable HEXAKOTA_URL is the address that clients use, where it is not `http://host:port` (behind a
@@ -84,7 +90,7 @@ def serve(city: Path, host: str, port: int) -> None:
     with _listening(host, port) as listening:
         here = f"[{host}]" if ":" in host else host
         url = os.environ.get("HEXAKOTA_URL") or f"http://{here}:{listening.getsockname()[1]}"
-        app = create_app(city, url)
+        app = create_app(city, url, editing)
         print(f"halaman awal / landing page: {url}/?f=html\npeta / map: {url}/map.png")
         print(f"QGIS: Layer ▸ Add Layer ▸ Add WFS / OGC API - Features Layer ▸ New ▸ URL: {url}", flush=True)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])

@@ -15,7 +15,7 @@ from rich.table import Table
 
 import spatial
 from services.errors import exit_status
-from services.options import question, repairs
+from services.options import edits, question, repairs
 from services.summary import show_run
 from spatial.errors import HexakotaError, InputError, StoreError
 from spatial.store.versions import Versions
@@ -307,15 +307,17 @@ def plan(city: Path, crews: int, visits_per_day: int, days: int, owner: tuple[st
         console.print(f"{path}", markup=False, highlight=False, soft_wrap=True)
 
 
-@_command("hexakota serve kupang --port 5000")
+@_command("hexakota serve kupang --port 5000", "hexakota serve kupang --editable")
 @CITY
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
-def serve(city: Path, host: str, port: int) -> None:
+@edits
+def serve(city: Path, host: str, port: int, editable: bool, no_token: bool) -> None:
     """Sajikan versi terbit sebagai OGC API / serve the published version as an OGC API."""
     from services.app import serve as serve_city
+    from services.editing import editing_of
 
-    serve_city(_folder(city), host, port)
+    serve_city(_folder(city), host, port, editing_of(city, editable, no_token, host))
 
 
 def _folder(city: Path) -> Path:

@@ -23,6 +23,7 @@ import shapely
 from spatial.errors import BusyError, StoreError
 from spatial.store.live_schema import DELIVERED, WKB_AT, next_revision, prepare, stored_point
 
+LIVE_FILE = "live.gpkg"
 WAIT_S = 5.0
 _READ = f"SELECT {', '.join(DELIVERED)}, geom, revision FROM reports WHERE report_id = ? AND deleted = 0"
 _CHANGED = f"SELECT {', '.join(DELIVERED)}, geom, revision, deleted FROM reports WHERE revision > ? ORDER BY report_id"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+import geopandas as gpd
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -27,7 +28,7 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from spatial.contracts import Column, Layer
+from spatial.contracts import Column, Layer, checked
 from spatial.errors import NotFoundError, StoreError
 from spatial.store.versions import LAYERS_FILE, Version
 
@@ -67,6 +68,17 @@ def _write(layers: Path, layer: Layer, path: Path) -> None:
     batch = _batch(layer, _stored(layers, layer))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
+
+
+def memory_index(layer: Layer, frame: gpd.GeoDataFrame) -> LayerIndex:
+    """Return the index of a table that is in no file; its columns are checked, ids must not repeat.
+
+    Raises ContractError.
+    """
+    table = checked(layer, frame)
+    columns = {c.name: pa.array(table[c.name], from_pandas=True) for c in layer.columns}
+    columns["wkb"] = pa.array(table.geometry.to_wkb(), pa.binary())
+    return LayerIndex(_batch(layer, pa.table(columns).sort_by(layer.id_column)), layer)
 
 
 def _stored(layers: Path, layer: Layer) -> Any:
@@ -174,16 +186,22 @@ class LayerIndex:
     Rows are numbered from 0 in the order of ids. It may be read by several threads at once.
     """
 
-    def __init__(self, path: Path, layer: Layer) -> None:
-        with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-            self._batch = reader.get_batch(0)
-        self.layer, self.path = layer, path
+    def __init__(self, batch: Any, layer: Layer) -> None:
+        """Read an Arrow record batch as `write_index` makes it."""
+        self._batch = batch
+        self.layer = layer
         self._starts, self._data = _binary(self._batch.column("feature"))
         self._wkb_starts, self._wkb = _binary(self._batch.column("wkb"))
         self._geometry = [self._buffer(name, np.int32) for name in ("geometry_start", "geometry_end")]
         west, south, east, north = (self._buffer(name, np.float64) for name in _BOX)
         self.boxes = west, south, east, north
-        self._ids = self.strings(layer.id_column)[1]  # the row of an id is its code
+        self.ids = self.strings(layer.id_column)[1]  # the row of an id is its code
+
+    @classmethod
+    def opened(cls, path: Path, layer: Layer) -> LayerIndex:
+        """Map an index file into memory."""
+        with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
+            return cls(reader.get_batch(0), layer)
 
     @property
     def n(self) -> int:
@@ -223,8 +241,12 @@ class LayerIndex:
 
     def row(self, identifier: str) -> int | None:
         """Return the row of a feature by its id, by bisection; None where there is none."""
-        found = bisect_left(self._ids, identifier)
-        return found if found < self.n and self._ids[found] == identifier else None
+        found = self.first_from(identifier)
+        return found if found < self.n and self.ids[found] == identifier else None
+
+    def first_from(self, identifier: str) -> int:
+        """Return the first row whose id is not less than the given one; n where there is none."""
+        return bisect_left(self.ids, identifier)
 
     def features(self, rows: Array, skip_geometry: bool = False, select: Sequence[str] | None = None) -> list[Any]:
         """Return serialised GeoJSON features.
@@ -306,7 +328,7 @@ def index_of(version: Version, layer: Layer) -> LayerIndex:
 
 def _index(version: Version, layer: Layer) -> LayerIndex:
     path = version.path / FOLDER / f"{layer.name}.arrow"
-    return LayerIndex(path if path.exists() else _cached(version, layer), layer)
+    return LayerIndex.opened(path if path.exists() else _cached(version, layer), layer)
 
 
 def _cached(version: Version, layer: Layer) -> Path:

@@ -131,9 +131,9 @@ def test_a_report_that_cannot_have_been_is_refused() -> None:
     early = {"category": "road", "requested_datetime": "1989-12-31T23:59:59.000Z"}
     late = {"category": "road", "requested_datetime": (datetime.now(UTC) + timedelta(days=2)).isoformat()}
     solved = {"requested_datetime": "2025-01-02T00:00:00Z", "resolved_datetime": "2025-01-01T00:00:00Z"}
-    for given, field in ((early, "requested"), (late, "requested"), (solved | {"category": "road"}, "resolved")):
+    for sent, field in ((early, "requested"), (late, "requested"), (solved | {"category": "road"}, "resolved")):
         with pytest.raises(InputError) as caught:
-            new_values("r1", read_properties(given), PLACE)
+            new_values("r1", read_properties(sent), PLACE)
         assert caught.value.field == f"{field}_datetime"
 
 
