@@ -42,6 +42,7 @@ HOLDS: dict[Comparison, Callable[[Any, Any], Any]] = {
     "<=": python.le,
     ">=": python.ge,
 }
+_OPPOSITE: dict[Comparison, Comparison] = {"<>": "=", "<=": ">", ">=": "<"}
 UNKNOWN = BooleanLiteral(None)
 
 
@@ -62,20 +63,23 @@ def comparison(operator: Comparison, left: Value, right: Value) -> Expression:
             return comparison(FLIPPED[operator], right, left)
         if left.value is None or right.value is None:
             return UNKNOWN
-        first, second = _comparable(left.value), _comparable(right.value)
-        if isinstance(first, float) != isinstance(second, float) and left.type == "number":
+        first, second = left.value, right.value
+        if isinstance(first, float) or isinstance(second, float):
             first, second = float(first), float(second)
         return BooleanLiteral(bool(HOLDS[operator](first, second)))
     return UNKNOWN if isinstance(right, Literal) and right.value is None else Compare(left, operator, right)
 
 
-def same_truth(left: Expression, right: Expression) -> Expression:
-    """Return where two expressions are both true or both false."""
-    if isinstance(left, BooleanLiteral):
-        left, right = right, left
-    if isinstance(right, BooleanLiteral) and right.value is not None:
-        return left if right.value else Not(left)
-    return Or((And((left, right)), And((Not(left), Not(right)))))
+def truths(operator: Comparison, left: Expression, right: Expression) -> Expression:
+    """Compare what is true or false; false comes before true."""
+    match operator:
+        case "=":
+            return Or((And((left, right)), And((Not(left), Not(right)))))
+        case "<":
+            return And((Not(left), right))
+        case ">":
+            return And((left, Not(right)))
+    return Not(truths(_OPPOSITE[operator], left, right))
 
 
 def arithmetic(operator: Operator, left: Value, right: Value) -> Value:
@@ -130,7 +134,3 @@ def nullness(part: Value | Expression) -> Expression:
     if isinstance(part, Literal | BooleanLiteral):
         return BooleanLiteral(part.value is None)
     return IsNull(part)
-
-
-def _comparable(value: Scalar) -> Scalar:
-    return value

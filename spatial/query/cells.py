@@ -6,15 +6,15 @@ coarsest first; digits finer than the resolution are 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITS = 15
-_HEX = np.full(256, 255, dtype=np.uint8)
-_HEX[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16)
-_HEX[np.frombuffer(b"ABCDEF", dtype=np.uint8)] = np.arange(10, 16)
+_LENGTH = 15
+_NO_CELL = "0" * _LENGTH
+_HEXADECIMAL = re.compile("[0-9a-fA-F]{15}")
 _PENTAGONS = (4, 14, 24, 38, 49, 58, 63, 72, 83, 97, 107, 117)
 _IS_PENTAGON = np.isin(np.arange(128), _PENTAGONS)
 _BASE_CELLS = 122
@@ -46,12 +46,16 @@ def parent_of(text: str, resolution: int) -> str | None:
 
 def _numbers(texts: Sequence[str]) -> Cells:
     """Return texts of 15 hexadecimal digits as numbers, 0 where a text is something else."""
-    fixed = [text if len(text) == DIGITS and text.isascii() else "x" * DIGITS for text in texts]
-    digits = _HEX[np.frombuffer("".join(fixed).encode(), dtype=np.uint8)].reshape(len(texts), DIGITS)
-    cells = np.zeros(len(texts), dtype=np.uint64)
-    for column in range(DIGITS):
-        cells = (cells << np.uint64(4)) | digits[:, column].astype(np.uint64)
-    return np.where((digits < 16).all(axis=1), cells, np.uint64(0))
+    if not set(map(len, texts)) <= {_LENGTH}:
+        texts = [text if len(text) == _LENGTH else _NO_CELL for text in texts]
+    try:
+        whole = bytes.fromhex("".join(["0" + text for text in texts]))  # leaves spaces out
+    except ValueError:
+        whole = b""
+    if len(whole) < 8 * len(texts):
+        texts = [text if _HEXADECIMAL.fullmatch(text) else _NO_CELL for text in texts]
+        whole = bytes.fromhex("".join(["0" + text for text in texts]))
+    return np.frombuffer(whole, dtype=">u8").astype(np.uint64)
 
 
 def _bits(cells: Cells, at: int, width: int) -> Cells:

@@ -6,7 +6,7 @@ unknown it is neither. NOT turns the question round, and AND false is OR of fals
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ from spatial.query.model import (
     Value,
 )
 from spatial.query.relations import boxed, related
-from spatial.query.strings import fold_accents, fold_case, like_matcher, prefix_of
+from spatial.query.strings import fold_accents, like_flags, prefix_of
 from spatial.query.table import Bools, Table
 
 _OPPOSITE: dict[Comparison, Comparison] = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
@@ -185,30 +185,28 @@ def _is_one(numbers: NDArray[Any], values: Sequence[Scalar]) -> Bools:
 
 
 def _like(texts: Texts, pattern: str, wanted: bool) -> Bools:
-    words, first = texts.words, 0
-    if texts.sorted and (prefix := prefix_of(pattern)):  # what starts alike stands together
+    codes, words, first = texts.codes, texts.words, 0
+    prefix, enough = prefix_of(pattern)
+    if texts.sorted and prefix:  # what starts alike stands together
         first = bisect_left(words, prefix)
-        words = words[first : bisect_left(words, prefix + "\U0010ffff", lo=first)]
-    match = like_matcher(pattern)
+        last = bisect_right(words, prefix, lo=first, key=lambda word: word[: len(prefix)])
+        words = words[first:last]
+        if enough:
+            return ((codes >= first) & (codes < last)) if wanted else (codes >= last) | (codes.view(np.uint32) < first)
     flags = np.zeros(len(texts.words), dtype=bool)
-    flags[first : first + len(words)] = np.fromiter(map(match, words), dtype=bool, count=len(words))
-    return _by_word(texts.codes, flags == wanted)
+    flags[first : first + len(words)] = like_flags(pattern, words)
+    return _by_word(codes, flags == wanted)
 
 
 def _null(part: Value | FeatureGeometry | Expression, table: Table) -> Bools:
-    match part:
-        case FeatureGeometry():
-            return np.isnan(table.boxes[0])
-        case Property(column) if not table.has(column.name):
-            return np.ones(table.n, dtype=bool)
-        case Property() | Arithmetic() | CaseFold() | CellToParent() | Literal() if part.type == "string":
-            return _texts(part, table).codes < 0
-        case Property() | Arithmetic() | Literal():
-            known = _numbers(part, table)[1]
-            return np.zeros(table.n, dtype=bool) if known is None else ~np.broadcast_to(known, table.n)
-    if isinstance(part, Value):
+    if isinstance(part, FeatureGeometry):
+        return np.isnan(table.boxes[0])
+    if not isinstance(part, Value):
+        return ~(_where(part, table, True, None) | _where(part, table, False, None))
+    if part.type == "string":
         return _texts(part, table).codes < 0
-    return ~(_where(part, table, True, None) | _where(part, table, False, None))
+    known = _numbers(part, table)[1]
+    return np.zeros(table.n, dtype=bool) if known is None else ~known
 
 
 def _numbers(value: Value, table: Table) -> tuple[Any, Any]:
@@ -240,9 +238,9 @@ def _texts(value: Value, table: Table) -> Texts:
             own = _texts(cell, table)
             codes, words = parents(own.words, resolution)
             return Texts(np.append(codes, np.int32(-1))[own.codes], words, True)
-    fold: Callable[[str], str] = fold_case if isinstance(value, CaseFold) else fold_accents
+    fold: Callable[[str], str] = str.casefold if isinstance(value, CaseFold) else fold_accents
     own = _texts(value.text, table)  # type: ignore[union-attr]
-    return Texts(own.codes, [fold(word) for word in own.words], False)
+    return Texts(own.codes, list(map(fold, own.words)), False)
 
 
 def _both(mask: Bools, known: Any) -> Bools:

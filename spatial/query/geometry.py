@@ -13,12 +13,13 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial.query.limits import MAX_VERTICES, refused, shown
+from spatial.query.limits import MAX_COORDINATE, MAX_VERTICES, refused, shown
 from spatial.query.model import Bounds
 
 TAGS = ("POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON", "GEOMETRYCOLLECTION")
 JSON_TYPES = ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection")
 _CRS84 = "OGC:CRS84"
+_WORLD = (180.0, 90.0)
 _WKT = re.compile(
     rf"(?:[\d.,()+\-\s]|(?<=[\d.])[eE](?=[+\-\d])|\b(?:{'|'.join(TAGS)}|Z)\b)*+", re.IGNORECASE | re.ASCII
 )
@@ -30,9 +31,11 @@ def from_wkt(text: str) -> shapely.Geometry:
     if _WKT.fullmatch(text) is None:
         raise refused(f"{shown(text)}: expected numbers and commas in a geometry")
     try:
-        return checked(shapely.from_wkt(text))
+        with np.errstate(all="ignore"):  # 1e400 is infinite, and refused as such
+            geometry = shapely.from_wkt(text)
     except shapely.errors.ShapelyError as error:
         raise refused(f"{shown(text)}: no geometry: {_reason(error)}") from error
+    return checked(geometry)
 
 
 def from_geojson(node: Mapping[str, Any]) -> shapely.Geometry:
@@ -58,8 +61,8 @@ def checked(geometry: shapely.Geometry) -> shapely.Geometry:
     if vertices > MAX_VERTICES:
         raise refused(f"{named(geometry)}: {vertices} vertices; expected at most {MAX_VERTICES}")
     flat = shapely.force_2d(geometry)
-    if not np.isfinite(shapely.get_coordinates(flat)).all():
-        raise refused(f"{named(geometry)}: expected finite coordinates")
+    if not (np.abs(shapely.get_coordinates(flat)) <= MAX_COORDINATE).all():
+        raise refused(f"{named(geometry)}: expected coordinates within {MAX_COORDINATE:g}")
     if not shapely.is_valid(flat):
         raise refused(f"{named(geometry)}: not valid: {shapely.is_valid_reason(flat)}")
     return flat
@@ -67,11 +70,11 @@ def checked(geometry: shapely.Geometry) -> shapely.Geometry:
 
 def to_crs84(geometry: shapely.Geometry, crs: pyproj.CRS | None) -> shapely.Geometry:
     """Return a literal with its vertices moved from a CRS (its authority's axis order) to CRS84. Raises QueryError."""
-    if crs is None:
-        return geometry
-    if lat_first(crs):
+    if crs is not None and lat_first(crs):
         geometry = shapely.transform(geometry, lambda xy: xy[:, ::-1])
-    if is_crs84(crs):
+    if crs is None or is_crs84(crs):
+        if (np.abs(shapely.get_coordinates(geometry)) > _WORLD).any():
+            raise refused(f"{named(geometry)}: expected longitudes within 180 and latitudes within 90 degrees")
         return geometry
     moved = shapely.transform(geometry, transformation(crs).inverse)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
@@ -110,10 +113,13 @@ def named(geometry: shapely.Geometry) -> str:
 
 
 def rectangle(bounds: Bounds) -> shapely.Geometry:
-    """Return a box as a geometry; GEOS finds nothing on a polygon without area, so that is a line or a point."""
-    west, south, east, north = bounds
+    """Return a box as a geometry; GEOS finds nothing on a polygon without area, so that is a line or a point.
+
+    Its sides are cut at coordinates that no feature has.
+    """
+    west, south, east, north = (min(max(side, -MAX_COORDINATE), MAX_COORDINATE) for side in bounds)
     if west < east and south < north:
-        return shapely.box(*bounds)
+        return shapely.box(west, south, east, north)
     ends = shapely.points([(west, south), (east, north)])
     return ends[0] if west == east and south == north else shapely.linestrings([(west, south), (east, north)])
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from spatial.errors import QueryError
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 MAX_TEXT_BYTES = 2**16
 """Of a filter in text, UTF-8: what servers take as an address; read in about 20 ms."""
@@ -16,6 +20,8 @@ MAX_VALUES = 10_000
 """Values in one IN list: each is one binary search, about 1 µs."""
 MAX_VERTICES = 50_000
 """Vertices of one geometry: as many as a filter in JSON can hold at 20 bytes each."""
+MAX_COORDINATE = 1e9
+"""Of a geometry: beyond what any CRS of the Earth has; GEOS overflows at squares of 1e154."""
 MAX_PATTERN = 1000
 """Characters of a LIKE pattern once runs of % are one: a text of n is matched in at most 1000 n steps."""
 MAX_DISK_K = 50
@@ -25,6 +31,13 @@ MAX_DISK_K = 50
 def refused(problem: str) -> QueryError:
     """Return the error that refuses a filter for a problem."""
     return QueryError(f"filter: {problem}")
+
+
+def storable(text: str) -> str:
+    """Return a text of the question. Raises QueryError where it holds U+0000 or half a character."""
+    if _NO_TEXT.search(text):
+        raise refused(f"{shown(text)}: expected characters of Unicode other than U+0000")
+    return text
 
 
 def shown(value: object) -> str:

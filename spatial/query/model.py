@@ -83,7 +83,7 @@ class CaseFold:
 
 @dataclass(frozen=True, slots=True)
 class AccentFold:
-    """ACCENTI: decomposed (NFD), without the marks U+0300 to U+036F, composed again (NFC)."""
+    """ACCENTI: NFD without the marks U+0300 to U+036F, NFC, and the letters of `strings.BARRED` (ø is o)."""
 
     text: Value
     type: Type = "string"

@@ -15,7 +15,7 @@ from spatial.errors import QueryError
 from spatial.query.bind import bind
 from spatial.query.build import comparison, conjunction, disjunction
 from spatial.query.geometry import is_crs84, lat_first
-from spatial.query.limits import MAX_JSON_BYTES, refused
+from spatial.query.limits import MAX_JSON_BYTES, refused, storable
 from spatial.query.model import And, BooleanLiteral, Bounds, Box, Compare, Expression, IsNull, Literal, Property
 from spatial.query.temporal import compared
 from spatial.query.text import parse_text
@@ -114,7 +114,7 @@ def equals_expression(layer: Layer, name: str, text: str) -> Expression:
     if column is None:
         raise QueryError(f"{name}: neither a parameter nor a property of {layer.name}")
     if column.kind != "datetime":
-        value = Literal(_value(column, text), Property(column).type)
+        value = Literal(_value(column, storable(text)), Property(column).type)
         return comparison("=", Property(column), value)
     try:
         return compared("=", Property(column), parse_time(text))

@@ -143,9 +143,13 @@ class _Parser:
         self.deeper()
         items: list[Any] = []
         while self.name != ")":
-            if items:
-                self.take(",")
             items.append(self.expression(0))
+            if self.name == ",":
+                self.advance()
+                if self.name == ")":
+                    raise self.unexpected("another argument")
+            elif self.name != ")":
+                raise self.unexpected("a comma or )")
         self.advance()
         self.depth -= 1
         return items

@@ -4,8 +4,8 @@ A published version never changes, so all that answers need is written once, at 
 `index/<layer>.arrow`, an uncompressed Arrow IPC file with one record batch, rows in the order of ids (code points). It
 is made from the GeoPackage alone, so one made later is the same file. Columns: the layer's own (strings as a dictionary
 sorted by code point); `west, south, east, north` (float64, degrees, NaN where a geometry is empty); `wkb`; `feature`,
-the GeoJSON feature (RFC 7946, all digits of the coordinates, times as 2025-01-31T08:00:00.000Z) in bytes, with the
-offsets `geometry_start` and `geometry_end` of its geometry.
+the GeoJSON feature (RFC 7946, all digits of the coordinates, times as 2025-01-31T08:00:00.000Z) in bytes and a comma,
+with the offsets `geometry_start` and `geometry_end` of its geometry.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _features(layer: Layer, table: Any, geometries: Array) -> dict[str, Any]:
             body = b"null" if shape is None else shape.encode()
             starts.append(len(head))
             ends.append(len(head) + len(body))
-            features.append(head + body + _PROPERTIES + properties + b"}")
+            features.append(head + body + _PROPERTIES + properties + b"},")
         parts.append(pa.array(features, pa.large_binary()))
     return {
         "feature": pa.concat_arrays(parts) if parts else pa.array([], pa.large_binary()),
@@ -186,10 +186,10 @@ class LayerIndex:
     Rows are numbered from 0 in the order of ids. It may be read by several threads at once.
     """
 
-    def __init__(self, batch: Any, layer: Layer) -> None:
-        """Read an Arrow record batch as `write_index` makes it."""
+    def __init__(self, batch: Any, layer: Layer, path: Path | None = None) -> None:
+        """Read an Arrow record batch as `write_index` makes it, from the file at `path` if it is in one."""
         self._batch = batch
-        self.layer = layer
+        self.layer, self.path = layer, path
         self._starts, self._data = _binary(self._batch.column("feature"))
         self._wkb_starts, self._wkb = _binary(self._batch.column("wkb"))
         self._geometry = [self._buffer(name, np.int32) for name in ("geometry_start", "geometry_end")]
@@ -201,7 +201,7 @@ class LayerIndex:
     def opened(cls, path: Path, layer: Layer) -> LayerIndex:
         """Map an index file into memory."""
         with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-            return cls(reader.get_batch(0), layer)
+            return cls(reader.get_batch(0), layer, path)
 
     @property
     def n(self) -> int:
@@ -259,11 +259,12 @@ class LayerIndex:
 
         Returns
         -------
-        n bytes-like objects; those of whole features are views of the file.
+        Bytes-like objects, to be joined with commas: one a feature; of whole features one a run of rows that follow one
+        another, a view of the file.
         """
-        data, starts, ends = self._data, self._starts[rows].tolist(), self._starts[rows + 1].tolist()
         if not skip_geometry and select is None:
-            return [data[start:end] for start, end in zip(starts, ends, strict=True)]
+            return self._runs(rows)
+        data, starts = self._data, self._starts[rows].tolist()
         opens, closes = (part[rows].tolist() for part in self._geometry)
         heads = zip(starts, opens, closes, strict=True)
         if skip_geometry:
@@ -271,6 +272,12 @@ class LayerIndex:
         else:
             before = [data[s : s + e + len(_PROPERTIES)] for s, _, e in heads]
         return [b"%b%b}" % pair for pair in zip(before, self._properties(rows, select), strict=True)]
+
+    def _runs(self, rows: Array) -> list[Any]:
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        first = self._starts[rows[np.append(0, breaks)]] if len(rows) else rows
+        last = self._starts[rows[np.append(breaks - 1, len(rows) - 1)] + 1] if len(rows) else rows
+        return [self._data[start : end - 1] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
 
     def with_geometries(self, rows: Array, shapes: Sequence[str], select: Sequence[str] | None = None) -> list[bytes]:
         """Return serialised features with other geometries: GeoJSON texts, in another CRS."""
@@ -281,7 +288,7 @@ class LayerIndex:
 
     def _properties(self, rows: Array, select: Sequence[str] | None) -> list[Any]:
         starts = (self._starts[rows] + self._geometry[1][rows] + len(_PROPERTIES)).tolist()
-        ends = (self._starts[rows + 1] - 1).tolist()
+        ends = (self._starts[rows + 1] - len(b"},")).tolist()
         whole = [self._data[start:end] for start, end in zip(starts, ends, strict=True)]
         if select is None:
             return whole

@@ -93,10 +93,14 @@ class OverlaidIndex:
         return self._over.ids[-1 - source] if source < 0 else self._base.ids[source]
 
     def features(self, rows: Array, skip_geometry: bool = False, select: Sequence[str] | None = None) -> list[Any]:
-        """Return serialised GeoJSON features, as `LayerIndex.features`."""
-        mine, base, over = self._split(rows)
-        parts = self._base.features(base, skip_geometry, select), self._over.features(over, skip_geometry, select)
-        return _in_order(mine, *parts)
+        """Return serialised GeoJSON features, to be joined with commas, as `LayerIndex.features`."""
+        source = self._source[rows]
+        breaks = np.flatnonzero(np.diff(source < 0)) + 1
+        parts: list[Any] = []
+        for part in np.split(source, breaks) if len(source) else ():
+            index, own = (self._over, -1 - part) if part[0] < 0 else (self._base, part)
+            parts += index.features(own, skip_geometry, select)
+        return parts
 
     def with_geometries(self, rows: Array, shapes: Sequence[str], select: Sequence[str] | None = None) -> list[bytes]:
         """Return serialised features with other geometries: GeoJSON texts, in another CRS."""

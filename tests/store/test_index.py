@@ -36,7 +36,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 def parsed(index: LayerIndex, rows: object = None, **more: object) -> list[dict]:
     rows = np.arange(index.n) if rows is None else rows
-    return [json.loads(bytes(feature)) for feature in index.features(rows, **more)]
+    return list(json.loads(b"[%b]" % b",".join(index.features(rows, **more))))
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
@@ -108,6 +108,7 @@ def test_parts_of_features(version: Version) -> None:
             own = {n: feature["properties"][n] for n in names}
             assert json.loads(part) == feature | {"geometry": json.loads(shape), "properties": own}
     assert index.features(np.array([], dtype=np.int64)) == []
+    assert [len(index.features(np.array(rows))) for rows in ([3], [3, 4, 5], [3, 5, 6], [6, 5, 5])] == [1, 1, 2, 3]
 
 
 def test_the_same_tables_give_the_same_bytes(version: Version, tmp_path: Path) -> None:
