@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import orjson
-import pandas as pd
+import shapely
 from starlette.requests import Request
 
 from services.editing import Editing
@@ -125,8 +124,7 @@ def _properties(index: LayerIndex, row: int) -> Answer:
 
 def _laid_over(base: LayerIndex, edited: Iterable[tuple[LiveReport, Answer]], changed: list[str]) -> OverlaidIndex:
     rows = list(edited)
-    frame = pd.DataFrame([answer for _, answer in rows], columns=list(REPORTS.names), dtype=object)
-    points = gpd.points_from_xy([r.lon for r, _ in rows], [r.lat for r, _ in rows])
-    over = memory_index(REPORTS, gpd.GeoDataFrame(frame, geometry=points, crs="EPSG:4326"))
+    points = shapely.to_wkb(shapely.points([(report.lon, report.lat) for report, _ in rows])).tolist() if rows else []
+    over = memory_index(REPORTS, [answer for _, answer in rows], points)
     hidden = [row for row in map(base.row, changed) if row is not None]
     return OverlaidIndex(base, over, np.array(sorted(hidden), dtype=np.int64))

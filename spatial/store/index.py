@@ -14,11 +14,10 @@ import logging
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-import geopandas as gpd
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -28,7 +27,7 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from spatial.contracts import Column, Layer, checked
+from spatial.contracts import Column, Layer
 from spatial.errors import NotFoundError, StoreError
 from spatial.store.versions import LAYERS_FILE, Version
 
@@ -70,15 +69,24 @@ def _write(layers: Path, layer: Layer, path: Path) -> None:
         writer.write_batch(batch)
 
 
-def memory_index(layer: Layer, frame: gpd.GeoDataFrame) -> LayerIndex:
-    """Return the index of a table that is in no file; its columns are checked, ids must not repeat.
+def memory_index(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> LayerIndex:
+    """Return the index of features that are in no file.
 
-    Raises ContractError.
+    Parameters
+    ----------
+    rows : n properties by name, all of the layer, valid by its contract, ids not repeated; times are texts, RFC 3339.
+    wkb : their n geometries, CRS84.
     """
-    table = checked(layer, frame)
-    columns = {c.name: pa.array(table[c.name], from_pandas=True) for c in layer.columns}
-    columns["wkb"] = pa.array(table.geometry.to_wkb(), pa.binary())
+    columns = {c.name: _array([row[c.name] for row in rows], c) for c in layer.columns}
+    columns["wkb"] = pa.array(wkb, pa.binary())
     return LayerIndex(_batch(layer, pa.table(columns).sort_by(layer.id_column)), layer)
+
+
+def _array(values: list[Any], column: Column) -> Any:
+    if column.kind == "datetime":
+        return pa.array(values, pa.string()).cast(_TIMESTAMP)
+    kinds = {"integer": pa.int64(), "number": pa.float64()}
+    return pa.array(values, kinds.get(column.kind, pa.string()))
 
 
 def _stored(layers: Path, layer: Layer) -> Any:
