@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from spatial.errors import ContractError, DownloadError, HexakotaError, InputError, NotFoundError, StoreError
+from spatial.errors import (
+    ContractError,
+    DownloadError,
+    HexakotaError,
+    InputError,
+    NotFoundError,
+    QueryError,
+    StoreError,
+)
 
 STATUS: tuple[tuple[type[HexakotaError], HTTPStatus, int], ...] = (
     (InputError, HTTPStatus.BAD_REQUEST, 2),
+    (QueryError, HTTPStatus.BAD_REQUEST, 2),
     (DownloadError, HTTPStatus.BAD_GATEWAY, 2),
     (NotFoundError, HTTPStatus.NOT_FOUND, 2),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, 2),

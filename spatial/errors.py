@@ -47,6 +47,10 @@ class DownloadError(HexakotaError):
         super().__init__(f"{url}: {problem}; {hint}")
 
 
+class QueryError(HexakotaError):
+    """A question that cannot be asked of a layer: says which property, operator or literal, and what was expected."""
+
+
 class ContractError(HexakotaError):
     """A table or raster that crosses a module border breaks `contracts`: a defect of ours, not of the input."""
 
