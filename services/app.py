@@ -23,8 +23,9 @@ from services.live import Live
 from services.parameters import BadRequestError, check, negotiated
 from services.parts import Page, Part
 from services.site import Site
+from spatial.config import load_place
 from spatial.errors import HexakotaError, InputError
-from spatial.store.edits import LIVE_FILE, SqliteReports
+from spatial.store.opening import open_reports
 
 PARTS: tuple[Part, ...] = (pages.PART, items.PART, transactions.PART)
 
@@ -53,7 +54,7 @@ def create_app(city: Path, url: str, editing: Editing | None = None) -> Starlett
         exception_handlers={HTTPException: no_such_page, Exception: defect},
     )
     app.state.parts = parts
-    app.state.live = None if editing is None else Live(SqliteReports(site.versions.var / LIVE_FILE), editing)
+    app.state.live = None if editing is None else Live(open_reports(load_place(site.city)), editing)
     return app
 
 

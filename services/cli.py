@@ -17,7 +17,7 @@ import spatial
 from services.errors import exit_status
 from services.options import edits, question, repairs
 from services.summary import show_run
-from spatial.errors import HexakotaError, InputError, StoreError
+from spatial.errors import HexakotaError, InputError
 from spatial.store.versions import Versions
 
 STAGES = 11
@@ -346,14 +346,9 @@ def versions(city: Path) -> None:
 @click.argument("version", required=False)
 def rollback(city: Path, version: str | None) -> None:
     """Sajikan versi lain / serve another version; the one before the served one by default."""
-    store = Versions(_folder(city) / "var")
-    with store.locked():
-        served = store.current()
-        if version is None and served is not None:
-            version = served.manifest["previous"]
-        if version is None:
-            raise StoreError(f"{store.var}: there is no earlier version; `hexakota versions` lists them")
-        click.echo(f"{store.serve(version).id} disajikan / is served")
+    from spatial.pipeline.second import rollback as serve_other
+
+    click.echo(f"{serve_other(_folder(city), version).id} disajikan / is served")
 
 
 @_command("hexakota prune kupang --keep 3")
@@ -363,10 +358,10 @@ def rollback(city: Path, version: str | None) -> None:
 )
 def prune(city: Path, keep: int) -> None:
     """Hapus versi lama / delete old versions; the served one always stays."""
-    store = Versions(_folder(city) / "var")
-    with store.locked():
-        for gone in store.prune(keep):
-            click.echo(f"{gone} dihapus / deleted")
+    from spatial.pipeline.second import prune as delete_old
+
+    for gone in delete_old(_folder(city), keep):
+        click.echo(f"{gone} dihapus / deleted")
 
 
 @_command("hexakota demo", "hexakota demo contoh --seed 2 --no-serve")

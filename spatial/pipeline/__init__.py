@@ -19,11 +19,13 @@ from spatial.pipeline.inputs import Inputs, read_inputs
 from spatial.pipeline.manifest import build_manifest, fingerprint, private_account, version_id
 from spatial.pipeline.release import Released, release
 from spatial.pipeline.reports import public_texts
+from spatial.pipeline.second import follow, load
 from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.index import FOLDER as INDEX
 from spatial.store.index import write_index
-from spatial.store.live import LiveTables, Upsert
+from spatial.store.live import Upsert
+from spatial.store.opening import Live, open_live
 from spatial.store.rasters import FOLDER, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 
@@ -70,6 +72,7 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
             snapshot_sha256 = released.sha256
         print_of_inputs = fingerprint(settings, inputs, snapshot_sha256)
         if served is not None and not force and served.manifest["fingerprint"] == print_of_inputs:
+            follow(settings.place, versions, progress)
             progress.note("Tidak ada yang berubah; tidak ada versi baru / nothing has changed; nothing is published")
             return Outcome(served, published=False)
         previous = None if served is None else served.id
@@ -93,7 +96,7 @@ def _store_reports(
     it releases from the redacted snapshot, and cannot be edited through the API.
     """
     released = None
-    with LiveTables.opened(settings.var / "live.gpkg") as live:
+    with open_live(settings.place) as live:
         upserts = {name: live.upsert(table.reports, name, drop_missing) for name, table in inputs.reports.items()}
         orphans = live.orphans(list(inputs.reports), drop_missing)
         live.replace_quarantine(inputs.quarantine)
@@ -109,7 +112,7 @@ def _store_reports(
     return upserts, public_texts(snapshot) if released is None else snapshot, released, revision
 
 
-def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, live: LiveTables) -> Released:
+def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, live: Live) -> Released:
     """Release what the live tables allow, and note it there for good. Raises InputError where the terms changed."""
     terms = (settings.privacy.min_count, settings.privacy.resolution)
     ledger = live.releases()
@@ -121,7 +124,7 @@ def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, liv
             "privacy",
             f"reports were released with min_count = {min_count} and resolution = {resolution}; with other values "
             "versions would differ by less than a batch",
-            "write those again, or take the versions away and delete the rows of `releases` in var/live.gpkg",
+            "write those again, or take the versions away and delete the rows of the live table `releases`",
         )
     released = release(snapshot, inputs, settings, ledger[list(LEDGER)])
     live.add_releases(released.new.assign(min_count=terms[0], resolution=terms[1]))
@@ -170,7 +173,9 @@ def _compute_and_publish(
         "; ".join(settings.city.attribution),
     )
     progress.stage("publish", "Menerbitkan / publishing")
+    load(settings.place, str(ids["version"]), result.layers, result.members)
     version = versions.publish(staged, str(ids["version"]))
+    follow(settings.place, versions, progress)
     progress.stage("done", "Selesai / done")
     return version
 

@@ -63,7 +63,7 @@ def fingerprint(settings: Settings, inputs: Inputs, snapshot_sha256: str) -> str
     decides = {
         "inputs": [(f["kind"], f["path"], f["sha256"]) for f in _public_files(settings, inputs)],
         "snapshot": snapshot_sha256,
-        "settings": tomllib.loads(settings.file.read_text("utf-8")),
+        "settings": {k: v for k, v in tomllib.loads(settings.file.read_text("utf-8")).items() if k != "store"},
         "area": inputs.area.wkb_hex,
         "taxonomy": settings.city.taxonomy and sha256_of(settings.city.taxonomy),
         "looked_for": [s.looked_for and sha256_of(s.looked_for) for s in settings.flood_labels],

@@ -10,7 +10,6 @@ Times are texts as GeoPackage stores them: RFC 3339, UTC, milliseconds.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ import pandas as pd
 import shapely
 
 from spatial.errors import BusyError, StoreError
-from spatial.store.live_schema import DELIVERED, WKB_AT, next_revision, prepare, stored_point
+from spatial.store.live_schema import DELIVERED, WKB_AT, next_revision, stored_point
+from spatial.store.pool import Pool
 
-LIVE_FILE = "live.gpkg"
 WAIT_S = 5.0
 _READ = f"SELECT {', '.join(DELIVERED)}, geom, revision FROM reports WHERE report_id = ? AND deleted = 0"
 _CHANGED = f"SELECT {', '.join(DELIVERED)}, geom, revision, deleted FROM reports WHERE revision > ? ORDER BY report_id"
@@ -88,28 +87,37 @@ class ReportStore(Protocol):
     def editing(self) -> AbstractContextManager[Editing]:
         """Open a transaction: committed at the end, undone on any error. Raises BusyError."""
 
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A connection, and the number of the file that it is to."""
+
+    connection: sqlite3.Connection
+    inode: int
+
+    def close(self) -> None:
+        self.connection.close()
+
 
 class SqliteReports:
-    """The live reports in a GeoPackage; a `ReportStore`. Each thread has its own connection."""
+    """The live reports in a GeoPackage; a `ReportStore`. The tables must be there."""
 
     def __init__(self, path: Path, wait_s: float = WAIT_S) -> None:
-        """Open the tables, and make what they lack. Raises BusyError, StoreError."""
         self._path, self._wait_s = path, wait_s
-        self._local = threading.local()
-        with _told(path):
-            connection = self._connection()
-            prepare(connection)
-            connection.execute("COMMIT")
+        self._pool = Pool(self._open, lambda held: held.inode == self._inode())
 
     def get(self, report_id: str) -> LiveReport | None:
-        """Return a report; None where there is none, or it is deleted."""
-        with _told(self._path):
-            return _get(self._connection(), report_id)
+        """Return a report; None where there is none, or it is deleted. Raises StoreError."""
+        with _told(self._path), self._pool.taken() as held:
+            return _get(held.connection, report_id)
 
     def changes(self, since: int) -> Changes:
-        """Return what changed after the change number `since`; 0 is before the first."""
-        connection = self._connection()
-        with _told(self._path):
+        """Return what changed after the change number `since`; 0 is before the first. Raises StoreError."""
+        with _told(self._path), self._pool.taken() as held:
+            connection = held.connection
             connection.execute("BEGIN")
             try:
                 last, cleared = connection.execute("SELECT last, cleared FROM revisions").fetchone()
@@ -122,28 +130,32 @@ class SqliteReports:
     @contextmanager
     def editing(self) -> Iterator[Editing]:
         """Open a transaction: committed at the end, undone on any error. Raises BusyError, StoreError."""
-        connection = self._connection()
-        with _told(self._path):
-            connection.execute("BEGIN IMMEDIATE")
+        with _told(self._path), self._pool.taken() as held:
+            held.connection.execute("BEGIN IMMEDIATE")
             try:
-                yield _SqliteEditing(connection)
-                connection.execute("COMMIT")
+                yield _SqliteEditing(held.connection)
+                held.connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                if held.connection.in_transaction:
+                    held.connection.execute("ROLLBACK")
                 raise
 
-    def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection, a new one where another file took the old one's place."""
-        held: tuple[sqlite3.Connection, int] | None = getattr(self._local, "held", None)
-        inode = self._path.stat().st_ino if self._path.exists() else -1
-        if held is not None and held[1] == inode:
-            return held[0]
-        if held is not None:
-            held[0].close()
-        connection = sqlite3.connect(self._path, timeout=self._wait_s, isolation_level=None)
-        self._local.held = (connection, self._path.stat().st_ino)
-        return connection
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._pool.close()
+
+    def _open(self) -> _Opened:
+        inode = self._inode()
+        if inode is None:  # SQLite would make an empty file
+            raise StoreError(f"{self._path}: the live tables are gone; run the city again")
+        connection = sqlite3.connect(
+            self._path, timeout=self._wait_s, isolation_level=None, check_same_thread=False
+        )  # one thread at a time
+        return _Opened(connection, inode)
+
+    def _inode(self) -> int | None:
+        """Return the number of the file that is there now; another one may have taken the old one's place."""
+        return self._path.stat().st_ino if self._path.exists() else None
 
 
 class _SqliteEditing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,34 @@ import pytest
 from pyproj import Transformer
 
 from services.editable import PART as EDITABLE
+from spatial.config import load_place
 from spatial.contracts import REPORTS
 from spatial.hexgrid.grid import cells_of_points
 from spatial.sources.submitted import DERIVED
-from spatial.store.live import LiveTables
+from spatial.store.opening import open_live
 from tests.services.editor import GEOJSON, MERGE_PATCH, Editor, report
 from tests.services.running import served
+from tests.store.places import STORES
 
 TOKEN = "a-token-of-this-test-only"
 TAG = re.compile(r'"[\x21\x23-\x7e]+"')  # strong
 ADDRESS = "/collections/reports/items"
 
 
+@pytest.fixture(scope="module", params=STORES)
+def edited_city(request: pytest.FixtureRequest, city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published city once more, for tests that change it; its live reports in each store."""
+    folder = shutil.copytree(city, tmp_path_factory.mktemp("edited") / "city")
+    if request.param == "postgis":
+        url = request.getfixturevalue("postgis")
+        with (folder / "city.toml").open("a", encoding="utf-8") as file:
+            file.write(f'[store]\nurl = "{url}"\nschema = "t_{uuid.uuid4().hex[:12]}"\n')
+    return folder
+
+
 @pytest.fixture(scope="module")
-def edited_city(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published city once more, for tests that change it."""
-    return shutil.copytree(city, tmp_path_factory.mktemp("edited") / "city")
-
-
-@pytest.fixture(scope="module", params=["sqlite"])
-def editor(request: pytest.FixtureRequest, edited_city: Path) -> Iterator[Editor]:
-    """A client of an editable server, over each store that live reports may be kept in."""
+def editor(edited_city: Path) -> Iterator[Editor]:
+    """A client of an editable server."""
     with served(edited_city, 0, "--editable", HEXAKOTA_TOKEN=TOKEN) as url:
         yield Editor(url, TOKEN)
 
@@ -399,7 +407,7 @@ def test_texts_are_kept_as_told_and_answered_without_personal_data(editor: Edito
     page = {feature["id"]: feature for feature in everything(editor).values()}[answer.json["id"]]
     assert page["properties"]["description"] == "hubungi [telepon], [pelat]"
     assert editor.items(description=text).json["numberMatched"] == 0  # nobody learns it by asking
-    with LiveTables.opened(edited_city / "var" / "live.gpkg") as live:
+    with open_live(load_place(edited_city)) as live:
         kept = live.snapshot().set_index("report_id")
     assert kept["description"][answer.json["id"]] == text
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,11 +13,13 @@ import pandas as pd
 import pytest
 import shapely
 
-from spatial.errors import BusyError
-from spatial.store.edits import LiveReport, ReportStore, SqliteReports
-from spatial.store.live import LiveTables
+from spatial.errors import BusyError, StoreError
+from spatial.store.edits import LiveReport, ReportStore
 from spatial.store.live_schema import DELIVERED
-from tests.store.test_store import delivered
+from spatial.store.opening import open_live, open_reports
+from spatial.store.place import Place
+from tests.store.places import STORES, execute, in_postgis
+from tests.store.test_live import delivered
 
 TIMES = {"requested_datetime": "2025-01-31T08:00:00.000Z", "updated_datetime": None, "resolved_datetime": None}
 Made = tuple[ReportStore, Callable[[gpd.GeoDataFrame, bool], object]]
@@ -29,16 +30,25 @@ def report(report_id: str, **values: object) -> LiveReport:
     return LiveReport(plain | {"report_id": report_id} | values, 117.5, -3.25)
 
 
-@pytest.fixture(params=["sqlite"])
-def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where the live tables of a test's city are, in each store."""
+    if request.param == "geopackage":
+        return Place(tmp_path / "var")
+    return in_postgis(tmp_path / "var", request.getfixturevalue("postgis"))
+
+
+@pytest.fixture
+def made(place: Place) -> Iterator[Made]:
     """A store of live reports, and what a run does: put a file's rows in."""
-    path = tmp_path / "live.gpkg"
 
     def run(rows: gpd.GeoDataFrame, drop_missing: bool = False) -> object:
-        with LiveTables.opened(path) as live:
+        with open_live(place) as live:
             return live.upsert(rows, "x.csv", drop_missing)
 
-    return SqliteReports(path), run
+    store = open_reports(place)
+    yield store, run
+    store.close()
 
 
 def test_a_report_is_made_read_replaced_and_deleted(made: Made) -> None:
@@ -127,26 +137,25 @@ def test_after_rows_were_taken_away_for_good_the_whole_table_is_told(made: Made)
 
 
 def test_tables_of_an_earlier_release_can_be_edited(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-    with LiveTables.opened(path) as live:
+    place = Place(tmp_path / "var")
+    with open_live(place) as live:
         live.upsert(delivered(["a"]), "x.csv", False)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            "DROP INDEX reports_revision; ALTER TABLE reports DROP COLUMN revision; DROP TABLE revisions;"
-        )
-    store = SqliteReports(path)
-    assert store.changes(0).rows["report_id"].tolist() == ["a"]
-    with store.editing() as edit:
-        edit.put(report("b"))
-    assert store.get("b").revision > store.get("a").revision
+    for statement in ("DROP INDEX reports_revision", "ALTER TABLE reports DROP revision", "DROP TABLE revisions"):
+        execute(place, statement)
+    with closing(open_reports(place)) as store:
+        assert store.changes(0).rows["report_id"].tolist() == ["a"]
+        with store.editing() as edit:
+            edit.put(report("b"))
+        assert store.get("b").revision > store.get("a").revision
 
 
-def test_a_writer_that_waits_too_long_is_told_and_readers_do_not_wait(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-    store = SqliteReports(path, wait_s=0.05)
+def test_a_writer_that_waits_too_long_is_told_and_readers_do_not_wait(made: Made, place: Place) -> None:
+    store, _ = made
+    store.close()
+    store._wait_s = 0.05
     with store.editing() as edit:
         edit.put(report("a"))
-    with LiveTables.opened(path):  # as a run does
+    with open_live(place):  # as a run does
         assert store.get("a") is not None
         assert len(store.changes(0).rows) == 1
         with pytest.raises(BusyError, match="try again"), store.editing():
@@ -155,55 +164,88 @@ def test_a_writer_that_waits_too_long_is_told_and_readers_do_not_wait(tmp_path: 
         edit.put(report("b"))
 
 
-def test_a_file_in_place_of_the_old_one_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-    store = SqliteReports(path)
-    with store.editing() as edit:
-        edit.put(report("a"))
-    other = SqliteReports(tmp_path / "other.gpkg")
-    with other.editing() as edit:
-        edit.put(report("b"))
+def test_a_file_in_place_of_the_old_one_is_read_and_none_is_told(tmp_path: Path) -> None:
+    places = [Place(tmp_path / name) for name in ("old", "new")]
+    stores = [open_reports(place) for place in places]
+    for store, report_id in zip(stores, "ab", strict=True):
+        with store.editing() as edit:
+            edit.put(report(report_id))
+    assert stores[0].get("a") is not None
+    stores[1].close()  # its log goes into the file
+    old, new = (place.var / "live.gpkg" for place in places)
     for suffix in ("-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    with closing(sqlite3.connect(tmp_path / "other.gpkg")) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    (tmp_path / "other.gpkg").replace(path)
-    assert store.get("b") is not None
+        Path(f"{old}{suffix}").unlink()
+    new.replace(old)
+    assert stores[0].get("b") is not None
+    old.unlink()
+    with pytest.raises(StoreError, match="run the city again"):
+        stores[0].get("b")
+    assert not old.exists()
 
 
-def _count_up(path: Path, times: int) -> None:
-    store = SqliteReports(path, wait_s=60)
+def _count_up(place: Place, times: int) -> None:
+    store = open_reports(place)
+    store._wait_s = 60
     for _ in range(times):
         with store.editing() as edit:
             held = edit.get("n")
             edit.put(report("n", depth_m=held.values["depth_m"] + 1.0))
+    store.close()
 
 
-def test_no_edit_is_lost_among_processes_and_threads(tmp_path: Path) -> None:
+def test_no_edit_is_lost_among_processes_and_threads(made: Made, place: Place) -> None:
     """Each reads a number and writes the next one: any lost edit leaves the sum too small."""
-    path = tmp_path / "live.gpkg"
-    with SqliteReports(path).editing() as edit:
+    store, _ = made
+    with store.editing() as edit:
         edit.put(report("n", depth_m=0.0))
-    process = multiprocessing.get_context("spawn").Process(target=_count_up, args=(path, 25))
-    threads = [threading.Thread(target=_count_up, args=(path, 25)) for _ in range(3)]
+    process = multiprocessing.get_context("spawn").Process(target=_count_up, args=(place, 20))
+    threads = [threading.Thread(target=_count_up, args=(place, 20)) for _ in range(3)]
     process.start()
     for thread in threads:
         thread.start()
     for worker in (*threads, process):
         worker.join()
-    assert SqliteReports(path).get("n").values["depth_m"] == 100.0
+    assert store.get("n").values["depth_m"] == 80.0
 
 
-def test_the_snapshot_of_a_run_holds_the_edits(made: Made, tmp_path: Path) -> None:
+def test_the_snapshot_of_a_run_holds_the_edits(made: Made, place: Place) -> None:
     store, run = made
     run(delivered(["a", "b"]))
     with store.editing() as edit:
         edit.put(report("c"))
         edit.delete("a")
-    with LiveTables.opened(tmp_path / "live.gpkg") as live:
+    with open_live(place) as live:
         table = live.snapshot().set_index("report_id")
         assert live.through_api({"a", "b"}) == 1
         assert live.revision() == store.changes(0).last
     assert table.index.tolist() == ["b", "c"]
     assert table.geometry["c"].equals(shapely.Point(117.5, -3.25))
     assert table["requested_datetime"]["c"] == pd.Timestamp("2025-01-31T08:00:00Z")
+
+
+def test_a_city_that_gets_a_database_takes_its_edits_there(tmp_path: Path, postgis: str) -> None:
+    file = Place(tmp_path / "var")
+    with open_live(file) as live:
+        live.upsert(delivered(["a", "b"]), "x.csv", False)
+    with closing(open_reports(file)) as store:
+        with store.editing() as edit:
+            edit.put(report("c", description="pohon 🌳"))
+            edit.delete("a")
+        before = store.changes(0)
+    with closing(open_reports(in_postgis(tmp_path / "var", postgis))) as store:
+        assert store.changes(0).rows.to_dict("records") == before.rows.to_dict("records")
+        assert store.changes(before.last).whole  # whoever held a copy reads it anew
+        with store.editing() as edit:
+            assert not edit.is_new("a")
+            edit.put(report("d"))
+        assert store.get("d").revision > before.last
+
+
+def test_a_connection_that_broke_is_made_anew(place: Place, made: Made) -> None:
+    store, _ = made
+    with store.editing() as edit:
+        edit.put(report("a"))
+    if place.url is not None:
+        with store._pool.taken() as database:
+            database.connection.close()
+    assert store.get("a") is not None
