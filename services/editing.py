@@ -16,7 +16,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from services.refusals import RefusedError
-from spatial.config import load_settings
+from spatial.config import load_privacy
 from spatial.errors import InputError
 
 TOKEN = "HEXAKOTA_TOKEN"
@@ -58,12 +58,9 @@ def editing_of(city: Path, editable: bool, no_token: bool, host: str) -> Editing
         if no_token:
             raise InputError("hexakota serve", "--no-token", "it says nothing without --editable", "add it or leave it")
         return None
-    settings = load_settings(city)
-    if settings.privacy.min_count:
-        problem = f"the city withholds small counts (min_count = {settings.privacy.min_count})"
-        raise InputError(
-            settings.file, "privacy", problem, "live answers would show single reports; serve it read-only"
-        )
+    if least := load_privacy(city).min_count:
+        problem = f"the city withholds small counts (min_count = {least})"
+        raise InputError(city, "privacy", problem, "live answers would show single reports: serve it read-only")
     token = os.environ.get(TOKEN, "")
     if no_token:
         if not _is_loopback(host):

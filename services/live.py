@@ -111,10 +111,11 @@ class Live:
         return _State(edition.version.id, changes.last, edited, frozenset(gone), table)
 
 
-def live_of(request: Request) -> Live | None:
-    """Return the server's live reports; None where it is read-only."""
+def live_of(edition: Edition, request: Request) -> Live | None:
+    """Return the server's live reports; None where it is read-only, or the served version withholds small counts."""
     live: Live | None = request.app.state.live
-    return live
+    withheld = edition.manifest["parameters"].get("privacy", {}).get("min_count", 0)
+    return None if withheld else live
 
 
 def _properties(index: LayerIndex, row: int) -> Answer:

@@ -119,7 +119,7 @@ def _preferences(headers: Mapping[str, str]) -> set[str]:
 
 def _editable(edition: Edition, request: Request) -> Live:
     """Return the live reports that a request may edit. Raises RefusedError: 405 where it cannot be, 401 or 403."""
-    live, name = live_of(request), layer_of(edition, request)
+    live, name = live_of(edition, request), layer_of(edition, request)
     if live is None or name != REPORTS.name:
         why = f"{name} is published, and only reports can be edited"
         if live is None:
@@ -319,7 +319,7 @@ async def _items_options(edition: Edition, request: Request) -> Response:
 
 def _options(edition: Edition, request: Request, headers: Mapping[str, str]) -> Response:
     """Answer OPTIONS. Where nothing can be edited POST is left out: to QGIS it says that features can be added."""
-    if layer_of(edition, request) != REPORTS.name or live_of(request) is None:
+    if layer_of(edition, request) != REPORTS.name or live_of(edition, request) is None:
         headers = {"Allow": "GET, HEAD, OPTIONS"}
     return Response(status_code=200, headers=headers)
 

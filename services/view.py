@@ -102,7 +102,7 @@ def view_of(edition: Edition, request: Request, allowed: frozenset[str], posted:
         There is no such collection or version.
     """
     layer = LAYER_BY_NAME[layer_of(edition, request)]
-    live = live_of(request) if layer == REPORTS and "version" not in request.query_params else None
+    live = live_of(edition, request) if layer == REPORTS and "version" not in request.query_params else None
     check(request, allowed if live is None or "offset" not in allowed else allowed | {"after"})
     asked = dict(request.query_params)
     wanted = asked.get("version", edition.version.id)

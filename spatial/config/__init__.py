@@ -14,9 +14,20 @@ from spatial.config.checks import check
 from spatial.config.model import FILE_NAME, Area, City, ElevationParameters, Settings, parameters
 from spatial.config.reader import Reader
 from spatial.errors import InputError
+from spatial.sources.privacy import PrivacyParameters
 from spatial.store.place import Place, StoreParameters, place_of
 
-__all__ = ["FILE_NAME", "Area", "City", "ElevationParameters", "Settings", "load_place", "load_settings", "parameters"]
+__all__ = [
+    "FILE_NAME",
+    "Area",
+    "City",
+    "ElevationParameters",
+    "Settings",
+    "load_place",
+    "load_privacy",
+    "load_settings",
+    "parameters",
+]
 
 
 def load_settings(city: Path) -> Settings:
@@ -44,6 +55,13 @@ def load_place(city: Path) -> Place:
     reader = Reader(path)
     named = reader.build(City, raw.get("city", {}), "city", {})
     return place_of(path.parent / "var", named.name, reader.build(StoreParameters, raw.get("store", {}), "store", {}))
+
+
+def load_privacy(city: Path) -> PrivacyParameters:
+    """Read only whether a city withholds small counts. Raises InputError as `load_settings`."""
+    path, raw = _read(city)
+    withheld: PrivacyParameters = Reader(path).build(PrivacyParameters, raw.get("privacy", {}), "privacy", {})
+    return withheld
 
 
 def _read(city: Path) -> tuple[Path, dict[str, Any]]:
