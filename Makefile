@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
-EXTRAS := qgis python3-qgis qgis-providers gdal-bin chromium
+EXTRAS := qgis python3-qgis qgis-providers gdal-bin chromium postgresql postgresql-postgis
 
 .PHONY: help python install demo lint test test-system bench docs lock clean
 

@@ -14,16 +14,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services import assets, catalogue, coverages, items, pages, qgis, ranking, styles, tiles
+from services import (
+    assets,
+    catalogue,
+    coverages,
+    editable,
+    items,
+    pages,
+    qgis,
+    ranking,
+    styles,
+    tiles,
+    transactions,
+)
 from services.answers import problem
+from services.editing import Editing
 from services.errors import http_status
+from services.live import Live
 from services.parameters import BadRequestError, check, negotiated, wants_html
 from services.parts import Page, Part
 from services.processes import pages as processes
 from services.site import Edition, Site
 from services.views import refused, shown
 from services.worker import attended
+from spatial.config import load_place
 from spatial.errors import HexakotaError, InputError
+from spatial.store.opening import open_reports
 
 PARTS: tuple[Part, ...] = (
     coverages.PART,  # before the pages: its collections are rasters
@@ -33,19 +49,21 @@ PARTS: tuple[Part, ...] = (
     tiles.PART,
     styles.PART,
     items.PART,
+    transactions.PART,
     processes.PART,
     qgis.PART,
     assets.PART,
 )
 
 
-def create_app(city: Path, url: str) -> Starlette:
+def create_app(city: Path, url: str, editing: Editing | None = None) -> Starlette:
     """Return the ASGI application that serves a city.
 
     Parameters
     ----------
     city : the city's folder, with a published version under `var`.
     url : address that clients use; every link starts with it.
+    editing : who may edit reports; None: nobody.
 
     Raises
     ------
@@ -54,10 +72,12 @@ def create_app(city: Path, url: str) -> Starlette:
     """
     site = Site(city, url)
     site.edition()
-    routes = [_route(site, page) for part in PARTS for page in part.pages]
+    parts = PARTS if editing is None else (*PARTS, editable.PART)
+    routes = [_route(site, page) for part in parts for page in part.pages]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_page, Exception: _defect})
-    app.state.parts = PARTS
+    app.state.parts = parts
     app.state.root = urlsplit(site.url).path
+    app.state.live = None if editing is None else Live(open_reports(load_place(site.city)), editing)
     return app
 
 
@@ -102,7 +122,7 @@ async def _defect(request: Request, error: Exception) -> Response:
     return _problem(request, None, 500, "NoApplicableCode", f"{type(error).__name__} in the server; its log says more")
 
 
-def serve(city: Path, host: str, port: int, with_worker: bool = False) -> None:
+def serve(city: Path, host: str, port: int, with_worker: bool = False, editing: Editing | None = None) -> None:
     """Serve a city until interrupted; print the landing page and the address for QGIS.
 
     `with_worker`: run a worker of the processes beside the server.
@@ -120,7 +140,7 @@ def serve(city: Path, host: str, port: int, with_worker: bool = False) -> None:
     with _listening(host, port) as listening:
         here = f"[{host}]" if ":" in host else host
         url = os.environ.get("HEXAKOTA_URL") or f"http://{here}:{listening.getsockname()[1]}"
-        app = create_app(city, url)
+        app = create_app(city, url, editing)
         print(f"halaman awal / landing page: {url}/?f=html\npeta / map: {url}/map.png")
         print(f"QGIS: Layer ▸ Add Layer ▸ Add WFS / OGC API - Features Layer ▸ New ▸ URL: {url}", flush=True)
         with attended(city, with_worker):

@@ -15,10 +15,10 @@ from rich.table import Table
 
 import spatial
 from services.errors import exit_status
-from services.options import listening, question, repairs
+from services.options import edits, listening, question, repairs
 from services.summary import show_run
 from services.worker import worker
-from spatial.errors import HexakotaError, InputError, StoreError
+from spatial.errors import HexakotaError, InputError
 from spatial.store.versions import Versions
 
 STAGES = 11
@@ -308,14 +308,16 @@ def plan(city: Path, crews: int, visits_per_day: int, days: int, owner: tuple[st
         console.print(f"{path}", markup=False, highlight=False, soft_wrap=True)
 
 
-@_command("hexakota serve kupang --port 5000", "hexakota serve kupang --worker")
+@_command("hexakota serve kupang --port 5000", "hexakota serve kupang --worker", "hexakota serve kupang --editable")
 @CITY
 @listening
-def serve(city: Path, host: str, port: int, worker: bool) -> None:
+@edits
+def serve(city: Path, host: str, port: int, worker: bool, editable: bool, no_token: bool) -> None:
     """Sajikan versi terbit sebagai OGC API / serve the published version as an OGC API."""
     from services.app import serve as serve_city
+    from services.editing import editing_of
 
-    serve_city(_folder(city), host, port, worker)
+    serve_city(_folder(city), host, port, worker, editing_of(city, editable, no_token, host))
 
 
 def _folder(city: Path) -> Path:
@@ -344,14 +346,9 @@ def versions(city: Path) -> None:
 @click.argument("version", required=False)
 def rollback(city: Path, version: str | None) -> None:
     """Sajikan versi lain / serve another version; the one before the served one by default."""
-    store = Versions(_folder(city) / "var")
-    with store.locked():
-        served = store.current()
-        if version is None and served is not None:
-            version = served.manifest["previous"]
-        if version is None:
-            raise StoreError(f"{store.var}: there is no earlier version; `hexakota versions` lists them")
-        click.echo(f"{store.serve(version).id} disajikan / is served")
+    from spatial.pipeline.second import rollback as serve_other
+
+    click.echo(f"{serve_other(_folder(city), version).id} disajikan / is served")
 
 
 @_command("hexakota prune kupang --keep 3")
@@ -361,10 +358,10 @@ def rollback(city: Path, version: str | None) -> None:
 )
 def prune(city: Path, keep: int) -> None:
     """Hapus versi lama / delete old versions; the served one always stays."""
-    store = Versions(_folder(city) / "var")
-    with store.locked():
-        for gone in store.prune(keep):
-            click.echo(f"{gone} dihapus / deleted")
+    from spatial.pipeline.second import prune as delete_old
+
+    for gone in delete_old(_folder(city), keep):
+        click.echo(f"{gone} dihapus / deleted")
 
 
 @_command("hexakota demo", "hexakota demo contoh --seed 2 --no-serve")

@@ -15,9 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services import transactions
+from services.bodies import body_of
 from services.crs import CRS84
+from services.keyset import after_of, page_after
+from services.live import Live
 from services.pages import layer_of
-from services.parameters import FILTER_MEDIA, GEOJSON, ITEM, ITEMS, PAGE_FORMATS, MediaTypeError, TooLargeError
+from services.parameters import FILTER_MEDIA, GEOJSON, ITEM, ITEMS, PAGE_FORMATS, BadRequestError, MediaTypeError
 from services.parts import Handler, Page, Part
 from services.question import Question, features_of, page_of, question_of, serialised
 from services.site import Edition
@@ -26,9 +30,9 @@ from services.writing import csv_of
 from spatial.errors import NotFoundError
 from spatial.query import CQL2_CONFORMANCE
 from spatial.registry import LAYER_BY_NAME
-from spatial.store.index import index_of, is_open
+from spatial.store.index import LayerIndex, index_of, is_open
+from spatial.store.overlaid import OverlaidIndex
 
-_MAX_BODY = 1_000_000  # bytes
 _QUICK_ROWS, _QUICK_LIMIT = 100_000, 1000  # answered in a few ms: handing over to a thread would cost as much
 
 
@@ -42,14 +46,15 @@ async def _items(edition: Edition, request: Request) -> Response:
     if request.method == "POST":
         return await _posted(edition, request)
     view = view_of(edition, request, _allowed(layer_of(edition, request)))
-    tag = f'W/"{view.tag()}"'  # weak, since `timeStamp` differs
-    if tag in request.headers.get("if-none-match", ""):
+    tag = None if view.live else f'W/"{view.tag()}"'  # weak, since `timeStamp` differs
+    if tag is not None and tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=view.headers(tag))
     return await _answer(view, tag)
 
 
 async def _answer(view: View, tag: str | None) -> Response:
-    question = question_of(view.asked, view.layer, view.systems, view.posted)
+    asked = {name: value for name, value in view.asked.items() if name != "after"}
+    question = question_of(asked, view.layer, view.systems, view.posted)
     if _is_quick(view, question):
         return _page(view, question, tag)
     return await run_in_threadpool(_page, view, question, tag)
@@ -57,15 +62,26 @@ async def _answer(view: View, tag: str | None) -> Response:
 
 def _is_quick(view: View, question: Question) -> bool:
     """Tell a question that the event loop may answer itself."""
-    plain = view.format == "json" and view.posted is None and "filter" not in view.asked and not question.sort
+    plain = (
+        view.format == "json"
+        and view.posted is None
+        and view.live is None
+        and "filter" not in view.asked
+        and not question.sort
+    )
     small = view.rows <= _QUICK_ROWS and question.limit <= _QUICK_LIMIT
     return plain and small and question.crs == CRS84 and is_open(view.version, view.layer)
 
 
 def _page(view: View, question: Question, tag: str | None) -> Response:
-    index = index_of(view.version, view.layer)
-    matched, rows = page_of(index, question)
-    links, headers = links_of_page(view, question, matched), view.headers(tag, question.crs)
+    index: LayerIndex | OverlaidIndex
+    if view.live is None:
+        index, following = index_of(view.version, view.layer), None
+        matched, rows = page_of(index, question)
+    else:
+        index = view.live.table(view.edition)
+        matched, rows, following = page_after(index, question, after_of(view.asked))
+    links, headers = links_of_page(view, question, matched, following), view.headers(tag, question.crs)
     if view.format == "csv":
         names = [name for name in view.layer.names if question.select is None or name in question.select]
         point = view.layer.geometry == "Point"
@@ -82,6 +98,8 @@ def _page(view: View, question: Question, tag: str | None) -> Response:
 async def _posted(edition: Edition, request: Request) -> Response:
     """Answer a POST by the media type of its body."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if not kind:
+        raise BadRequestError(f"Content-Type: missing; expected {' or '.join(POSTED)}")
     if kind not in POSTED:
         raise MediaTypeError(f"Content-Type: {kind or 'none'}: expected {' or '.join(POSTED)}")
     return await POSTED[kind](edition, request)
@@ -95,17 +113,7 @@ async def _filtered(edition: Edition, request: Request) -> Response:
 
 
 # What may be posted to items, by media type: a transaction is one line here.
-POSTED: dict[str, Handler] = dict.fromkeys(FILTER_MEDIA, _filtered)
-
-
-async def body_of(request: Request) -> bytes:
-    """Return the body of a request. Raises TooLargeError as soon as it is over 1 MB."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_BODY:
-            raise TooLargeError(f"body: expected at most {_MAX_BODY} bytes")
-    return bytes(body)
+POSTED: dict[str, Handler] = dict.fromkeys(FILTER_MEDIA, _filtered) | {GEOJSON: transactions.create}
 
 
 async def _item(edition: Edition, request: Request) -> Response:
@@ -113,23 +121,39 @@ async def _item(edition: Edition, request: Request) -> Response:
     view = view_of(edition, request, ITEM)
     identifier = str(request.path_params["identifier"])
     question = question_of(view.asked, view.layer, view.systems)
+    known = request.headers.get("if-none-match", "")
+    if view.live is not None:
+        return await run_in_threadpool(_live_one, view, view.live, question, identifier, known)
     tag = f'"{view.tag(identifier)}"'
-    if tag in request.headers.get("if-none-match", ""):
+    if tag in known:
         return Response(status_code=304, headers=view.headers(tag, question.crs))
     if view.format == "json" and is_open(view.version, view.layer):
-        return _one(view, question, identifier, tag)
-    return await run_in_threadpool(_one, view, question, identifier, tag)
+        return _one(view, question, identifier, tag, index_of(view.version, view.layer))
+    return await run_in_threadpool(lambda: _one(view, question, identifier, tag, index_of(view.version, view.layer)))
 
 
-def _one(view: View, question: Question, identifier: str, tag: str) -> Response:
-    index = index_of(view.version, view.layer)
+def _live_one(view: View, live: Live, question: Question, identifier: str, known: str) -> Response:
+    report = live.store.get(identifier)  # before the table: an answer may be newer than its tag, never older
+    if report is None:
+        raise _no_item(view, identifier)
+    tag = transactions.tag_of(view, report)
+    if tag in known:
+        return Response(status_code=304, headers=view.headers(tag, question.crs))
+    return _one(view, question, identifier, tag, live.table(view.edition))
+
+
+def _one(view: View, question: Question, identifier: str, tag: str, index: LayerIndex | OverlaidIndex) -> Response:
     row = index.row(identifier)
     if row is None:
-        raise NotFoundError(f"{view.layer.name} has no item {identifier!r}")
+        raise _no_item(view, identifier)
     (feature,) = serialised(index, np.array([row], dtype=np.int64), question)
     body = b'%b,"links":%b}' % (bytes(feature)[:-1], orjson.dumps(links_of_item(view, identifier)))
     headers = view.headers(tag, question.crs)
     return Response(body, headers=headers, media_type=GEOJSON)
+
+
+def _no_item(view: View, identifier: str) -> NotFoundError:
+    return NotFoundError(f"{view.layer.name} has no item {identifier!r:.100}")
 
 
 PART = Part(

@@ -103,6 +103,18 @@ def served_document(document: Mapping[str, Any], release: str, systems: Sequence
     }
 
 
+def joined(document: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with another one added: objects are joined, lists follow each other, other values give way."""
+    result = dict(document)
+    for key, value in more.items():
+        held = result.get(key)
+        if isinstance(held, dict) and isinstance(value, Mapping):
+            result[key] = joined(held, value)
+        else:
+            result[key] = [*held, *value] if isinstance(held, list) and isinstance(value, list) else value
+    return result
+
+
 def _post(kept: Schema, told: list[Schema], path: str) -> Schema:
     """Return the operation of a filter in CQL2 JSON in the body, with the other parameters in the address."""
     own = {"summary": f"{kept['summary']} (CQL2 JSON)", "operationId": f"{kept['operationId']}.filter"}

@@ -61,6 +61,17 @@ _REPAIRS = (
     ),
 )
 
+_EDITS = (
+    click.option(
+        "--editable",
+        is_flag=True,
+        help="Laporan boleh diubah, dengan token dari HEXAKOTA_TOKEN / let clients edit reports, with that token.",
+    ),
+    click.option(
+        "--no-token", is_flag=True, help="Tanpa token, hanya dari mesin ini / without a token, from this machine only."
+    ),
+)
+
 
 _LISTENING = (
     click.option("--host", default="127.0.0.1", show_default=True),
@@ -82,6 +93,11 @@ def question(command: Callable[..., None]) -> Callable[..., None]:
 def repairs(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a plan of repairs."""
     return _with(_REPAIRS, command)
+
+
+def edits(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a server whose reports can be edited."""
+    return _with(_EDITS, command)
 
 
 def _with(options: Sequence[Callable[..., Any]], command: Callable[..., None]) -> Callable[..., None]:

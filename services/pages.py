@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from services.answers import ask, json_response, leads_somewhere
 from services.crs import CRS84, systems_of
-from services.openapi import page_path, served_document
+from services.openapi import joined, page_path, served_document
 from services.parameters import COMMON
 from services.parts import Page, Part
 from services.site import Edition, SchemaKind, configuration
@@ -59,7 +59,7 @@ async def _conformance(edition: Edition, request: Request) -> Response:
 async def _openapi(edition: Edition, request: Request) -> Response:
     document = served_document(edition.api.openapi, edition.manifest["hexakota"], systems_of(edition.manifest["city"]))
     for part in parts_of(request):
-        document["paths"] |= part.paths(edition)
+        document["paths"] = joined(document["paths"], part.paths(edition))
     return json_response(document, "application/vnd.oai.openapi+json;version=3.0")
 
 
@@ -117,7 +117,7 @@ def _described(edition: Edition, request: Request, collection: dict[str, Any]) -
     name = collection["id"]
     more = [_sortables_link(edition, name)]
     more += [link for part in parts_of(request) for link in part.collection_links(edition, name)]
-    return collection | {
+    described = collection | {
         "links": [*(link for link in collection["links"] if leads_somewhere(link)), *more],
         "extent": edition.extent(name),
         "crs": list(systems_of(edition.manifest["city"])),
@@ -125,6 +125,9 @@ def _described(edition: Edition, request: Request, collection: dict[str, Any]) -
         "attribution": "; ".join(edition.manifest["city"]["attribution"]),
         "hexakota": edition.metadata(name),
     }
+    for part in parts_of(request):
+        described = part.described(edition, name, described)
+    return described
 
 
 def _sortables_link(edition: Edition, name: str) -> dict[str, str]:
@@ -172,7 +175,10 @@ async def _functions(edition: Edition, request: Request) -> Response:
 def _schema_page(edition: Edition, request: Request, kind: SchemaKind) -> Response:
     name = layer_of(edition, request)
     url = f"{edition.api.get_collections_url()}/{name}/{kind}"
-    return json_response(edition.schema(name, url, kind), SCHEMA)
+    schema = edition.schema(name, url, kind)
+    for part in parts_of(request) if kind == "schema" else ():
+        schema = part.schema(edition, name, schema)
+    return json_response(schema, SCHEMA)
 
 
 def _paths(edition: Edition) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def no_collections(edition: Edition) -> list[dict[str, Any]]:
     return []
 
 
+def as_it_is(edition: Edition, name: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document of a collection as it is."""
+    return document
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of the API.
@@ -67,10 +72,12 @@ class Part:
     ----------
     pages : its addresses.
     conformance : classes that it implements whole.
-    paths : its path items in the OpenAPI document, by path.
+    paths : its path items in the OpenAPI document, by path; operations are added to those that others have there.
     landing_links : its links on the landing page.
     collection_links : its links in the description of a collection.
     collections : descriptions of the collections that are its own, for the list of all.
+    described : a collection's description with what the part changes in it.
+    schema : the JSON Schema of a collection's features with what the part changes in it.
     """
 
     pages: tuple[Page, ...]
@@ -79,3 +86,5 @@ class Part:
     landing_links: Callable[[Edition], list[Link]] = no_links
     collection_links: Callable[[Edition, str], list[Link]] = no_collection_links
     collections: Callable[[Edition], list[dict[str, Any]]] = no_collections
+    described: Callable[[Edition, str, dict[str, Any]], dict[str, Any]] = as_it_is
+    schema: Callable[[Edition, str, dict[str, Any]], dict[str, Any]] = as_it_is

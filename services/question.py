@@ -37,6 +37,7 @@ from spatial.query import (
     sorted_rows,
 )
 from spatial.store.index import LayerIndex
+from spatial.store.overlaid import OverlaidIndex
 
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
@@ -44,6 +45,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[0-9]{1,19}")
 
 Rows = NDArray[np.int64]
+Index = LayerIndex | OverlaidIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def question_of(
     )
 
 
-def rows_of(index: LayerIndex, question: Question) -> Rows:
+def rows_of(index: Index, question: Question) -> Rows:
     """Return every row that matches, in the order that was asked for: (n,) int64."""
     if question.expression is None:
         rows = np.arange(len(index), dtype=np.int64)
@@ -106,7 +108,7 @@ def rows_of(index: LayerIndex, question: Question) -> Rows:
     return sorted_rows(index, rows, question.sort) if question.sort else rows
 
 
-def page_of(index: LayerIndex, question: Question) -> tuple[int, Rows]:
+def page_of(index: Index, question: Question) -> tuple[int, Rows]:
     """Return how many rows match, and those of the page."""
     first, last = question.offset, 0 if question.hits else question.offset + question.limit
     if question.expression is None and not question.sort:
@@ -115,7 +117,7 @@ def page_of(index: LayerIndex, question: Question) -> tuple[int, Rows]:
     return len(rows), rows[first:last]
 
 
-def serialised(index: LayerIndex, rows: Rows, question: Question) -> list[Any]:
+def serialised(index: Index, rows: Rows, question: Question) -> list[Any]:
     """Return rows as GeoJSON features in bytes, to be joined with commas: the geometry and properties asked for.
 
     Raises BadRequestError where a geometry has no coordinates in the system that was asked for.
@@ -126,7 +128,7 @@ def serialised(index: LayerIndex, rows: Rows, question: Question) -> list[Any]:
     return list(index.with_geometries(rows, shapes, question.select))
 
 
-def features_of(index: LayerIndex, rows: Rows, question: Question) -> list[dict[str, Any]]:
+def features_of(index: Index, rows: Rows, question: Question) -> list[dict[str, Any]]:
     """Return rows as GeoJSON features for formats that look inside. Raises as `serialised`."""
     features: list[dict[str, Any]] = orjson.loads(b"[%b]" % b",".join(serialised(index, rows, question)))
     return features

@@ -11,12 +11,13 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from services.crs import CRS84, systems_of
+from services.live import Live, live_of
 from services.pages import layer_of
 from services.parameters import GEOJSON, check, format_of, language_of
 from services.question import Question
 from services.site import Edition
 from spatial import __version__
-from spatial.contracts import Layer
+from spatial.contracts import REPORTS, Layer
 from spatial.errors import NotFoundError
 from spatial.registry import LAYER_BY_NAME
 from spatial.store.indexing import form_of
@@ -40,6 +41,7 @@ class View:
     asked : its query parameters.
     format, language : as negotiated.
     posted : a filter in CQL2 JSON from its body; None where it had none.
+    live : the live features that answer it; None: those of the version.
     """
 
     edition: Edition
@@ -49,6 +51,7 @@ class View:
     format: str
     language: str
     posted: bytes | None = None
+    live: Live | None = None
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -81,6 +84,8 @@ class View:
         """Return the headers of an answer; where the request named the version, only a new release changes it."""
         cache = "public, max-age=86400, immutable" if "version" in self.asked else "no-cache"
         headers = {"Content-Crs": f"<{crs}>", "Content-Language": self.language, "Vary": "Accept, Accept-Language"}
+        if self.live is not None:
+            return headers | {"Cache-Control": "no-store"} | ({} if tag is None else {"ETag": tag})
         return headers if tag is None else headers | {"ETag": tag, "Cache-Control": cache}
 
 
@@ -100,11 +105,12 @@ def view_of(edition: Edition, request: Request, allowed: frozenset[str], posted:
         There is no such collection or version.
     """
     layer = LAYER_BY_NAME[layer_of(edition, request)]
-    check(request, allowed)
+    live = live_of(edition, request) if layer == REPORTS and "version" not in request.query_params else None
+    check(request, allowed if live is None or "offset" not in allowed else allowed | {"after"})
     asked = dict(request.query_params)
     wanted = asked.get("version", edition.version.id)
     version = edition.version if wanted == edition.version.id else _version(edition, wanted)
-    return View(edition, version, layer, asked, format_of(request), language_of(request), posted)
+    return View(edition, version, layer, asked, format_of(request), language_of(request), posted, live)
 
 
 def _version(edition: Edition, wanted: str) -> Version:
@@ -114,22 +120,30 @@ def _version(edition: Edition, wanted: str) -> Version:
         raise NotFoundError(f"version={wanted}: there is no such version") from error
 
 
-def links_of_page(view: View, question: Question, matched: int) -> list[Link]:
-    """Return the links of a page; they repeat the question and stay on its version."""
-    kept = {name: value for name, value in view.asked.items() if name not in ("f", "offset")}
-    kept |= {"version": view.version.id}
-    links, turns = [], _turns(question, matched)
+def links_of_page(view: View, question: Question, matched: int, following: str | None = None) -> list[Link]:
+    """Return the links of a page; they repeat the question and stay on its version.
+
+    Pages of live features go on after the last feature of this one, which `following` tells, None at the end.
+    """
+    kept = {name: value for name, value in view.asked.items() if name not in ("f", "offset", "after")}
+    links: list[Link] = []
+    if view.live is None:
+        kept |= {"version": view.version.id}
+        turns = {rel: f"offset={offset}" for rel, offset in _turns(question, matched).items()}
+    else:
+        turns = {} if following is None else {"next": f"after={following}"}
     filtered = kept if view.posted is None else kept | _filter(view.posted)
     address = f"{view.collection}/items?{urlencode(filtered, quote_via=quote)}"
     if len(address) < _LONGEST_ADDRESS or view.posted is None:
         here = f"&offset={question.offset}" if question.offset else ""
+        here += f"&after={quote(view.asked['after'], safe='')}" if "after" in view.asked else ""
         links = [_link(view, name, f"{address}&f={name}{here}") for name in _FORM]
         more: Link = {}
     else:  # the same body goes to the next page
         address = f"{view.collection}/items?{urlencode(kept, quote_via=quote)}"
         more = {"method": "POST"}
-    for rel, offset in turns.items():
-        title, href = _TURNED[view.language][rel], f"{address}&f={view.format}&offset={offset}"
+    for rel, turn in turns.items():
+        title, href = _TURNED[view.language][rel], f"{address}&f={view.format}&{turn}"
         links.append({"rel": rel, "type": MEDIA[view.format], "title": title, "href": href} | more)
     return [*links, _collection(view)]
 

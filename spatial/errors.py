@@ -59,5 +59,9 @@ class StoreError(HexakotaError):
     """The store is missing, locked, or is not whole."""
 
 
+class BusyError(StoreError):
+    """The store is being written to by another process, for longer than one waits: try again."""
+
+
 class NotFoundError(StoreError):
     """The named city, version, layer or feature does not exist."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,18 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgis() -> Iterator[str]:
+    """Address of a database with PostGIS that only these tests use, for a role that owns nothing else in it."""
+    from tests.postgis import binaries, running_postgis
+
+    found = binaries()
+    if found is None:
+        pytest.skip("no PostgreSQL with PostGIS; `make test-system` installs it")
+    with running_postgis(found) as url:
+        yield url
 
 
 def _forbidden_skips(config: pytest.Config) -> list[str]:

@@ -38,6 +38,7 @@ from spatial.sources.roads import RoadSource
 from spatial.sources.text_category import TextCategoryParameters
 from spatial.sources.tides import TideSource
 from spatial.sources.truth import TruthSource
+from spatial.store.place import Place, StoreParameters, place_of
 
 FILE_NAME = "city.toml"
 
@@ -117,11 +118,17 @@ class Settings:
     circuits: CircuitParameters = field(default_factory=CircuitParameters)
     lamp_rates: RateParameters = field(default_factory=RateParameters)
     lighting_significance: SignificanceParameters = field(default_factory=SignificanceParameters)
+    store: StoreParameters = field(default_factory=StoreParameters)
 
     @property
     def var(self) -> Path:
         """Folder of everything that Hexakota writes for this city."""
         return self.folder / "var"
+
+    @property
+    def place(self) -> Place:
+        """Where the city's tables are: under `var`, and in a database where `[store]` names one."""
+        return place_of(self.var, self.city.name, self.store)
 
     @property
     def file(self) -> Path:

@@ -91,7 +91,8 @@ class Reader:
         raise self._wrong(key, raw, getattr(hint, "__name__", str(hint)))
 
     def _wrong(self, key: str, raw: Any, expected: str) -> InputError:
-        return InputError(self.path, key, f"{raw!r} is not {expected}", "correct the value")
+        shown = "what is written" if key.startswith("store") else repr(raw)  # it may hold a password
+        return InputError(self.path, key, f"{shown} is not {expected}", "correct the value")
 
     def _unknown(self, key: str, name: str, valid: list[str]) -> InputError:
         near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)

@@ -19,11 +19,13 @@ from spatial.pipeline.inputs import Inputs, read_inputs
 from spatial.pipeline.manifest import build_manifest, fingerprint, private_account, version_id
 from spatial.pipeline.release import Released, release
 from spatial.pipeline.reports import public_texts
+from spatial.pipeline.second import follow, load
 from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
 from spatial.store.indexing import FOLDER as INDEX
 from spatial.store.indexing import write_index
-from spatial.store.live import LiveTables, Upsert
+from spatial.store.live import Upsert
+from spatial.store.opening import Live, open_live
 from spatial.store.rasters import FOLDER, write_rasters
 from spatial.store.tiles import FOLDER as TILES
 from spatial.store.tiles import write_tiles
@@ -31,6 +33,7 @@ from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version
 
 PRIVATE_FILE = "private.json"
 NOT_NAMED = "(files that city.toml does not name any more)"
+THROUGH_API = "(made or edited through the API, and in no file)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
     with versions.locked():
         inputs = read_inputs(settings, progress)
         progress.stage("live", "Menyimpan laporan / storing reports")
-        upserts, snapshot, released = _store_reports(settings, inputs, drop_missing)
+        upserts, snapshot, released, revision = _store_reports(settings, inputs, drop_missing)
         served = _served(versions, progress)
         if released is None:
             snapshot_sha256 = hashlib.sha256(snapshot.to_csv(index=False).encode()).hexdigest()
@@ -71,6 +74,7 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
             snapshot_sha256 = released.sha256
         print_of_inputs = fingerprint(settings, inputs, snapshot_sha256)
         if served is not None and not force and served.manifest["fingerprint"] == print_of_inputs:
+            follow(settings.place, versions, progress)
             progress.note("Tidak ada yang berubah; tidak ada versi baru / nothing has changed; nothing is published")
             return Outcome(served, published=False)
         previous = None if served is None else served.id
@@ -79,6 +83,7 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
             "previous": previous,
             "fingerprint": print_of_inputs,
             "snapshot_sha256": snapshot_sha256,
+            "live_revision": None if settings.privacy.min_count else revision,
         }
         version = _compute_and_publish(settings, inputs, snapshot, released, upserts, served, ids, versions, progress)
         return Outcome(version, published=True)
@@ -86,18 +91,30 @@ def run(city: Path, progress: Progress | None = None, *, force: bool = False, dr
 
 def _store_reports(
     settings: Settings, inputs: Inputs, drop_missing: bool
-) -> tuple[dict[str, Upsert], gpd.GeoDataFrame, Released | None]:
-    with LiveTables.opened(settings.var / "live.gpkg") as live:
+) -> tuple[dict[str, Upsert], gpd.GeoDataFrame, Released | None, int]:
+    """Put the files' reports into the live tables; return what that did, the snapshot, and the change it stands at.
+
+    Whoever edits reports waits meanwhile, so texts are redacted after that, but for a city that withholds small counts:
+    it releases from the redacted snapshot, and cannot be edited through the API.
+    """
+    released = None
+    with open_live(settings.place) as live:
         upserts = {name: live.upsert(table.reports, name, drop_missing) for name, table in inputs.reports.items()}
         orphans = live.orphans(list(inputs.reports), drop_missing)
         live.replace_quarantine(inputs.quarantine)
         if orphans and not drop_missing:
             upserts[NOT_NAMED] = Upsert(0, 0, 0, 0, orphans)
-        snapshot = public_texts(live.snapshot())
-        return upserts, snapshot, _release(settings, inputs, snapshot, live) if settings.privacy.min_count else None
+        delivered = {report_id for table in inputs.reports.values() for report_id in table.reports["report_id"]}
+        if made := live.through_api(delivered):
+            upserts[THROUGH_API] = Upsert(0, 0, 0, made, 0)
+        snapshot, revision = live.snapshot(), live.revision()
+        if settings.privacy.min_count:
+            snapshot = public_texts(snapshot)
+            released = _release(settings, inputs, snapshot, live)
+    return upserts, public_texts(snapshot) if released is None else snapshot, released, revision
 
 
-def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, live: LiveTables) -> Released:
+def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, live: Live) -> Released:
     """Release what the live tables allow, and note it there for good. Raises InputError where the terms changed."""
     terms = (settings.privacy.min_count, settings.privacy.resolution)
     ledger = live.releases()
@@ -109,7 +126,7 @@ def _release(settings: Settings, inputs: Inputs, snapshot: gpd.GeoDataFrame, liv
             "privacy",
             f"reports were released with min_count = {min_count} and resolution = {resolution}; with other values "
             "versions would differ by less than a batch",
-            "write those again, or take the versions away and delete the rows of `releases` in var/live.gpkg",
+            "write those again, or take the versions away and delete the rows of the live table `releases`",
         )
     released = release(snapshot, inputs, settings, ledger[list(LEDGER)])
     live.add_releases(released.new.assign(min_count=terms[0], resolution=terms[1]))
@@ -160,7 +177,9 @@ def _compute_and_publish(
         "; ".join(settings.city.attribution),
     )
     progress.stage("publish", "Menerbitkan / publishing")
+    load(settings.place, str(ids["version"]), result.layers, result.members)
     version = versions.publish(staged, str(ids["version"]))
+    follow(settings.place, versions, progress)
     progress.stage("done", "Selesai / done")
     return version
 

@@ -64,7 +64,7 @@ def fingerprint(settings: Settings, inputs: Inputs, snapshot_sha256: str) -> str
     decides = {
         "inputs": [(f["kind"], f["path"], f["sha256"]) for f in _public_files(settings, inputs)],
         "snapshot": snapshot_sha256,
-        "settings": tomllib.loads(settings.file.read_text("utf-8")),
+        "settings": {k: v for k, v in tomllib.loads(settings.file.read_text("utf-8")).items() if k != "store"},
         "area": inputs.area.wkb_hex,
         "taxonomy": settings.city.taxonomy and sha256_of(settings.city.taxonomy),
         "looked_for": [s.looked_for and sha256_of(s.looked_for) for s in settings.flood_labels],
@@ -121,9 +121,13 @@ def build_manifest(
     result: Result,
     known: Known,
     upserts: Mapping[str, Upsert],
-    ids: Mapping[str, str | None],
+    ids: Mapping[str, str | int | None],
 ) -> dict[str, Any]:
-    """Return the manifest as JSON values. `ids` holds `version`, `previous`, `fingerprint` and `snapshot_sha256`."""
+    """Return the manifest as JSON values.
+
+    `ids` holds `version`, `previous`, `fingerprint`, `snapshot_sha256`, and `live_revision`: the number of the last
+    change of the live reports that the snapshot holds, null where small counts are withheld.
+    """
     return {
         **ids,
         "hexakota": spatial.__version__,
@@ -209,6 +213,7 @@ def _accounting(inputs: Inputs, placed: Placed, upserts: Mapping[str, Upsert]) -
                 "changed": u.changed,
                 "unchanged": u.unchanged,
                 "edited_by_api": u.edited,
+                "deleted_by_api": u.deleted,
                 "missing_from_file": u.missing,
             }
             for name, u in upserts.items()

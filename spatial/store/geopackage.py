@@ -25,7 +25,7 @@ from spatial.store.styles import qml
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
 NOT_HASHED = ("version", "change", "members_gained", "members_lost")
-_ARROW: Mapping[Kind, pa.DataType] = {
+ARROW: Mapping[Kind, pa.DataType] = {
     "string": pa.string(),
     "json": pa.string(),
     "integer": pa.int64(),
@@ -67,9 +67,9 @@ def fill_layers(path: Path, tables: Mapping[Layer, gpd.GeoDataFrame]) -> None:
 
 
 def _write_layer(path: Path, layer: Layer, table: gpd.GeoDataFrame) -> None:
-    arrays = [pa.Array.from_pandas(table[c.name], type=_ARROW[c.kind]) for c in layer.columns]
+    arrays = [pa.Array.from_pandas(table[c.name], type=ARROW[c.kind]) for c in layer.columns]
     geometry = pa.array(shapely.to_wkb(table.geometry.to_numpy()), type=pa.binary())
-    fields = [pa.field(c.name, _ARROW[c.kind], c.nullable) for c in layer.columns]
+    fields = [pa.field(c.name, ARROW[c.kind], c.nullable) for c in layer.columns]
     schema = pa.schema([*fields, pa.field("geometry", pa.binary())])
     pyogrio.write_arrow(
         pa.Table.from_arrays([*arrays, geometry], schema=schema),

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,9 +20,9 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial.contracts import Layer
+from spatial.contracts import Column, Layer
 from spatial.errors import StoreError
-from spatial.store.indexing import BOX, FOLDER, PROPERTIES, form_of, write_layer_index
+from spatial.store.indexing import BOX, FOLDER, PROPERTIES, TIMESTAMP, form_of, index_batch, write_layer_index
 from spatial.store.versions import LAYERS_FILE, Version
 
 _KEPT = 128  # opened indexes: of all layers of some versions
@@ -32,6 +32,26 @@ _building = threading.Lock()
 _opening = threading.Lock()
 
 Array = NDArray[Any]
+
+
+def memory_index(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> LayerIndex:
+    """Return the index of features that are in no file.
+
+    Parameters
+    ----------
+    rows : n properties by name, all of the layer, valid by its contract, ids not repeated; times are texts, RFC 3339.
+    wkb : their n geometries, CRS84.
+    """
+    columns = {c.name: _array([row[c.name] for row in rows], c) for c in layer.columns}
+    columns["wkb"] = pa.array(wkb, pa.binary())
+    return LayerIndex(index_batch(layer, pa.table(columns).sort_by(layer.id_column)), layer)
+
+
+def _array(values: list[Any], column: Column) -> Any:
+    if column.kind == "datetime":
+        return pa.array(values, pa.string()).cast(TIMESTAMP)
+    kinds = {"integer": pa.int64(), "number": pa.float64()}
+    return pa.array(values, kinds.get(column.kind, pa.string()))
 
 
 class _Words(Sequence[str]):
@@ -63,16 +83,22 @@ class LayerIndex:
     Rows are numbered from 0 in the order of ids. It may be read by several threads at once.
     """
 
-    def __init__(self, path: Path, layer: Layer) -> None:
-        with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-            self._batch = reader.get_batch(0)
+    def __init__(self, batch: Any, layer: Layer, path: Path | None = None) -> None:
+        """Read an Arrow record batch as `write_index` makes it, from the file at `path` if it is in one."""
+        self._batch = batch
         self.layer, self.path = layer, path
         self._starts, self._data = _binary(self._batch.column("feature"))
         self._wkb_starts, self._wkb = _binary(self._batch.column("wkb"))
         self._geometry = [self._buffer(name, np.int32) for name in ("geometry_start", "geometry_end")]
         west, south, east, north = (self._buffer(name, np.float64) for name in BOX)
         self.boxes = west, south, east, north
-        self._ids = self.strings(layer.id_column)[1]  # the row of an id is its code
+        self.ids = self.strings(layer.id_column)[1]  # the row of an id is its code
+
+    @classmethod
+    def opened(cls, path: Path, layer: Layer) -> LayerIndex:
+        """Map an index file into memory."""
+        with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
+            return cls(reader.get_batch(0), layer, path)
 
     @property
     def n(self) -> int:
@@ -112,8 +138,12 @@ class LayerIndex:
 
     def row(self, identifier: str) -> int | None:
         """Return the row of a feature by its id, by bisection; None where there is none."""
-        found = bisect_left(self._ids, identifier)
-        return found if found < self.n and self._ids[found] == identifier else None
+        found = self.first_from(identifier)
+        return found if found < self.n and self.ids[found] == identifier else None
+
+    def first_from(self, identifier: str) -> int:
+        """Return the first row whose id is not less than the given one; n where there is none."""
+        return bisect_left(self.ids, identifier)
 
     def features(self, rows: Array, skip_geometry: bool = False, select: Sequence[str] | None = None) -> list[Any]:
         """Return serialised GeoJSON features.
@@ -210,7 +240,7 @@ def index_of(version: Version, layer: Layer) -> LayerIndex:
 def _index(version: Version, layer: Layer) -> LayerIndex:
     path = version.path / FOLDER / f"{layer.name}.arrow"
     ours = path.exists() and _form_in(path) == form_of(layer)
-    return LayerIndex(path if ours else _cached(version, layer), layer)
+    return LayerIndex.opened(path if ours else _cached(version, layer), layer)
 
 
 def _form_in(path: Path) -> str:

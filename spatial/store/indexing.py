@@ -31,7 +31,7 @@ _FORMAT = 1  # of the file: another one for every change of what it holds
 BOX = ("west", "south", "east", "north")
 PROPERTIES = b',"properties":'
 _TIME = "%Y-%m-%dT%H:%M:%SZ"  # of a timestamp in ms: 2025-01-31T08:00:00.000Z
-_TIMESTAMP = pa.timestamp("ms", tz="UTC")
+TIMESTAMP = pa.timestamp("ms", tz="UTC")
 _NULL = -1  # code that stands under a null string
 _CHUNK = 20_000
 
@@ -61,9 +61,9 @@ def form_of(layer: Layer) -> str:
 
 def write_layer_index(layers: Path, layer: Layer, path: Path) -> None:
     """Write the index of one layer of a GeoPackage to a file. Raises as `write_index`."""
-    batch = _batch(layer, _stored(layers, layer))
+    batch = index_batch(layer, _stored(layers, layer))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
+        writer.writeindex_batch(batch)
 
 
 def _stored(layers: Path, layer: Layer) -> Any:
@@ -81,7 +81,8 @@ def _stored(layers: Path, layer: Layer) -> Any:
     return pa.table(columns).sort_by(layer.id_column)
 
 
-def _batch(layer: Layer, table: Any) -> Any:
+def index_batch(layer: Layer, table: Any) -> Any:
+    """Return the record batch of a layer's index from an Arrow table of its columns and `wkb`, in the order of ids."""
     wkb = table["wkb"].combine_chunks().cast(pa.large_binary())
     geometries = shapely.from_wkb(np.asarray(wkb.to_pylist(), dtype=object))
     columns = {column.name: _column(table[column.name], column) for column in layer.columns}
@@ -90,7 +91,7 @@ def _batch(layer: Layer, table: Any) -> Any:
     columns["wkb"] = wkb
     columns |= _features(layer, table, geometries)
     known = {"layer": layer.name, "form": form_of(layer)}
-    return pa.record_batch(columns).replace_schema_metadata(known)
+    return pa.recordindex_batch(columns).replace_schema_metadata(known)
 
 
 def _column(values: Any, column: Column) -> Any:
@@ -101,7 +102,7 @@ def _column(values: Any, column: Column) -> Any:
         words = pc.unique(values.drop_null()).sort()
         return pa.DictionaryArray.from_arrays(_plain(pc.index_in(values, value_set=words), np.int32, _NULL), words)
     if column.kind == "datetime":
-        return _plain(values.cast(_TIMESTAMP).cast(pa.int64()), np.int64).cast(_TIMESTAMP)
+        return _plain(values.cast(TIMESTAMP).cast(pa.int64()), np.int64).cast(TIMESTAMP)
     return _plain(values, np.int64 if column.kind == "integer" else np.float64)
 
 
@@ -135,7 +136,7 @@ def _features(layer: Layer, table: Any, geometries: Array) -> dict[str, Any]:
 
 def _properties(layer: Layer, chunk: Any) -> Iterable[bytes]:
     columns = [
-        pc.strftime(chunk[c.name].cast(_TIMESTAMP), format=_TIME) if c.kind == "datetime" else chunk[c.name]
+        pc.strftime(chunk[c.name].cast(TIMESTAMP), format=_TIME) if c.kind == "datetime" else chunk[c.name]
         for c in layer.columns
     ]
     rows = zip(*(column.to_pylist() for column in columns), strict=True)

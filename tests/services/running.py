@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.error
@@ -15,10 +16,11 @@ from urllib.parse import urlencode
 
 
 @contextmanager
-def served(city: Path, port: int = 0) -> Iterator[str]:
-    """Run `hexakota serve` and yield the address that it prints."""
+def served(city: Path, port: int = 0, *options: str, **environment: str) -> Iterator[str]:
+    """Run `hexakota serve` with more options and environment variables, and yield the address that it prints."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.cli", "serve", str(city), "--port", str(port)],
+        [sys.executable, "-m", "services.cli", "serve", str(city), "--port", str(port), *options],
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -151,7 +151,7 @@ def test_any_value_survives(tmp_path_factory: pytest.TempPathFactory, rows: list
     )
     write_layers(folder / "layers.gpkg", {REPORTS: frame}, pd.DataFrame({"zone_id": [], "member": []}))
     write_index(folder / "layers.gpkg", [REPORTS], folder)
-    index = LayerIndex(folder / "reports.arrow", REPORTS)
+    index = LayerIndex.opened(folder / "reports.arrow", REPORTS)
     found = {feature["id"]: feature for feature in parsed(index)}
     assert len(found) == len(rows)
     for i, (text, moment, depth, lon, lat) in enumerate(rows):

@@ -10,13 +10,10 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spatial.contracts import FLOOD_ZONES, REPORTS, checked
 from spatial.errors import ContractError, NotFoundError, StoreError
 from spatial.store.geopackage import content_hash, fill_layers, read_layer, read_members, write_layers
-from spatial.store.live import LiveTables
 from spatial.store.versions import MANIFEST_FILE, Versions
 
 NO_MEMBERS = pd.DataFrame({"zone_id": [], "member": []})
@@ -226,94 +223,3 @@ def test_two_runs_of_one_city_are_refused(tmp_path: Path) -> None:
     versions = Versions(tmp_path / "var")
     with versions.locked(), pytest.raises(StoreError, match="another run"), Versions(tmp_path / "var").locked():
         pass
-
-
-def delivered(ids: list[str], **columns: object) -> gpd.GeoDataFrame:
-    names = ("category_raw", "category_basis", "description", "status", "updated_datetime", "resolved_datetime")
-    empty = {name: None for name in names}
-    times = pd.to_datetime(["2024-05-06T07:08:09.010Z"] * len(ids), utc=True)
-    return reports(ids, **(empty | {"requested_datetime": times, "depth_m": 0.25, "decimals": 5} | columns))
-
-
-def test_live_reports_are_upserted_by_id_and_edits_win(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-    with LiveTables.opened(path) as live:
-        first = live.upsert(delivered(["a", "b", "c"]), "x.csv", False)
-        assert (first.new, first.changed, first.unchanged) == (3, 0, 0)
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE reports SET origin = 'api', category = 'road' WHERE report_id = 'a'")
-        connection.execute("UPDATE reports SET origin = 'api', deleted = 1 WHERE report_id = 'b'")
-    with LiveTables.opened(path) as live:
-        again = live.upsert(delivered(["a", "b", "d"], depth_m=0.5), "x.csv", False)
-        assert (again.new, again.changed, again.unchanged, again.edited, again.missing) == (1, 0, 0, 2, 1)
-        table = live.snapshot().set_index("report_id")
-    assert table.index.tolist() == ["a", "c", "d"]
-    assert table["category"].tolist() == ["road", "flood", "flood"]
-    assert table["requested_datetime"].iloc[0] == pd.Timestamp("2024-05-06T07:08:09.010Z")
-    assert table.geometry.iloc[1].equals(shapely.Point(102, -3))
-    with LiveTables.opened(path) as live:
-        live.upsert(delivered(["d"], depth_m=0.5), "x.csv", True)
-        assert live.snapshot()["report_id"].tolist() == ["a", "d"]
-
-
-def test_live_tables_of_an_earlier_release_get_the_new_column(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-    with LiveTables.opened(path) as live:
-        live.upsert(delivered(["a", "b"], category_basis="text"), "x.csv", False)
-    with sqlite3.connect(path) as connection:
-        connection.execute("ALTER TABLE reports DROP COLUMN category_basis")
-    with LiveTables.opened(path) as live:
-        assert live.snapshot()["category_basis"].isna().all()
-        live.upsert(delivered(["b"], category_basis="source"), "x.csv", False)
-        assert live.snapshot()["category_basis"].fillna("?").tolist() == ["?", "source"]
-
-
-def test_an_error_leaves_the_live_tables_as_they_were(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-
-    def interrupted() -> None:
-        with LiveTables.opened(path) as live:
-            live.upsert(delivered(["a"]), "x.csv", False)
-            raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError, match="stop"):
-        interrupted()
-    with LiveTables.opened(path) as live:
-        assert live.snapshot().empty
-
-
-def test_quarantine_is_kept_and_gdal_reads_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "live.gpkg"
-    rows = pd.DataFrame(
-        [
-            {
-                "file": "x.csv",
-                "row": 7,
-                "report_id": None,
-                "field": "lat",
-                "reason": "missing",
-                "value": None,
-                "raw": "{}",
-            }
-        ]
-    )
-    with LiveTables.opened(path) as live:
-        live.upsert(delivered(["a"]), "x.csv", False)
-        live.replace_quarantine(rows)
-        live.replace_quarantine(rows)
-    table = gpd.read_file(path, layer="quarantine")
-    assert table[["file", "row", "field", "reason"]].to_numpy().tolist() == [["x.csv", 7, "lat", "missing"]]
-    assert gpd.read_file(path, layer="reports").geometry.iloc[0].equals(shapely.Point(100, -3))
-
-
-texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=20)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.dictionaries(texts.filter(bool), texts, min_size=1, max_size=8))
-def test_any_text_survives_the_live_tables(tmp_path_factory: pytest.TempPathFactory, rows: dict[str, str]) -> None:
-    path = tmp_path_factory.mktemp("live") / "live.gpkg"
-    with LiveTables.opened(path) as live:
-        live.upsert(delivered(list(rows), description=list(rows.values())), "x.csv", False)
-        table = live.snapshot()
-    assert dict(zip(table["report_id"], table["description"], strict=True)) == rows
