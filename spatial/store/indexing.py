@@ -91,7 +91,7 @@ def index_batch(layer: Layer, table: Any) -> Any:
     columns["wkb"] = wkb
     columns |= _features(layer, table, geometries)
     known = {"layer": layer.name, "form": form_of(layer)}
-    return pa.recordindex_batch(columns).replace_schema_metadata(known)
+    return pa.record_batch(columns).replace_schema_metadata(known)
 
 
 def _column(values: Any, column: Column) -> Any:
