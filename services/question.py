@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from services.crs import CRS84, crs_of, is_latitude_first, reprojected
 from services.parameters import ITEMS, BadRequestError
 from spatial.contracts import Layer
+from spatial.errors import QueryError
 from spatial.query import (
     Bounds,
     Expression,
@@ -136,11 +137,7 @@ def features_of(index: Index, rows: Rows, question: Question) -> list[dict[str, 
 def _expression(
     asked: Mapping[str, str], layer: Layer, systems: tuple[str, ...], posted: bytes | None
 ) -> Expression | None:
-    terms = [
-        equals_expression(layer, name, value)
-        for name, value in asked.items()
-        if name in layer.names and name not in ITEMS
-    ]
+    terms = [_equals(layer, name, value) for name, value in asked.items() if name in layer.names and name not in ITEMS]
     box_crs = _one_of(asked, "bbox-crs", systems)
     if "bbox" in asked:
         terms.append(box_expression(_boxes(asked["bbox"], box_crs), crs_of(box_crs)))
@@ -150,6 +147,14 @@ def _expression(
         terms.append(interval_expression(layer, *parse_interval(asked["datetime"])))
     terms += _filter(asked, layer, systems, posted)
     return both(*terms) if terms else None
+
+
+def _equals(layer: Layer, name: str, value: str) -> Expression:
+    try:
+        return equals_expression(layer, name, value)
+    except QueryError as error:  # what it says of any text, it says of a filter
+        told = str(error).removeprefix("filter: ")
+        raise BadRequestError(told if told.startswith(name) else f"{name}: {told}") from error
 
 
 def _filter(asked: Mapping[str, str], layer: Layer, systems: tuple[str, ...], posted: bytes | None) -> list[Expression]:

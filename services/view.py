@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import quote, urlencode
 
@@ -15,10 +16,11 @@ from services.pages import layer_of
 from services.parameters import GEOJSON, check, format_of, language_of
 from services.question import Question
 from services.site import Edition
+from spatial import __version__
 from spatial.contracts import REPORTS, Layer
 from spatial.errors import NotFoundError
 from spatial.registry import LAYER_BY_NAME
-from spatial.store.index import FOLDER
+from spatial.store.indexing import form_of
 from spatial.store.versions import Version, Versions
 
 Link = dict[str, str]
@@ -62,11 +64,6 @@ class View:
         return int(self.edition.manifest["layers"][self.layer.name]["rows"])
 
     @property
-    def has_index(self) -> bool:
-        """Whether the version was published with its index."""
-        return (self.version.path / FOLDER).is_dir()
-
-    @property
     def collection(self) -> str:
         """Address of the collection."""
         return f"{self.edition.api.base_url}/collections/{self.layer.name}"
@@ -78,17 +75,23 @@ class View:
         return title
 
     def tag(self, identifier: str = "") -> str:
-        """Return a digest of the version and of what is asked, whatever the order of the parameters."""
-        parts = (self.version.id, self.layer.name, identifier, self.format, self.language, sorted(self.asked.items()))
+        """Return a digest of all that makes the answer: what is asked, in any order, the version and this release."""
+        asked = (self.collection, identifier, self.format, self.language, sorted(self.asked.items()))
+        parts = (self.version.id, __version__, _form(self.layer.name), asked)
         return blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
     def headers(self, tag: str | None, crs: str = CRS84) -> dict[str, str]:
-        """Return the headers of an answer; it stays what it is for good where the request named the version."""
-        cache = "public, max-age=31536000, immutable" if "version" in self.asked else "no-cache"
+        """Return the headers of an answer; where the request named the version, only a new release changes it."""
+        cache = "public, max-age=86400, immutable" if "version" in self.asked else "no-cache"
         headers = {"Content-Crs": f"<{crs}>", "Content-Language": self.language, "Vary": "Accept, Accept-Language"}
         if self.live is not None:
             return headers | {"Cache-Control": "no-store"} | ({} if tag is None else {"ETag": tag})
         return headers if tag is None else headers | {"ETag": tag, "Cache-Control": cache}
+
+
+@lru_cache(maxsize=64)
+def _form(name: str) -> str:
+    return form_of(LAYER_BY_NAME[name])
 
 
 def view_of(edition: Edition, request: Request, allowed: frozenset[str], posted: bytes | None = None) -> View:

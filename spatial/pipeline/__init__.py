@@ -22,8 +22,8 @@ from spatial.pipeline.reports import public_texts
 from spatial.pipeline.second import follow, load
 from spatial.sources.privacy import LEDGER
 from spatial.store.geopackage import read_members, write_layers
-from spatial.store.index import FOLDER as INDEX
-from spatial.store.index import write_index
+from spatial.store.indexing import FOLDER as INDEX
+from spatial.store.indexing import write_index
 from spatial.store.live import Upsert
 from spatial.store.opening import Live, open_live
 from spatial.store.rasters import FOLDER, write_rasters

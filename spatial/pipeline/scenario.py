@@ -36,8 +36,8 @@ from spatial.pipeline.manifest import code_version, described
 from spatial.pipeline.pixels import outlines, pieces
 from spatial.sources.tides import TideTable, hourly_levels, read_tide
 from spatial.store.geopackage import fill_layers, read_layer
-from spatial.store.index import FOLDER as INDEX
-from spatial.store.index import write_index
+from spatial.store.indexing import FOLDER as INDEX
+from spatial.store.indexing import write_index
 from spatial.store.rasters import FOLDER, read_raster, write_rasters
 from spatial.store.versions import LAYERS_FILE, MANIFEST_FILE, MAP_FILE, Version, Versions
 

@@ -234,9 +234,9 @@ class _Parser:
 
 
 def _number(text: str) -> int | float:
-    if text.isdigit() and len(text) < 19:
+    if text.isdigit() and len(text) < 20:
         return int(text)
     value = float(text)
     if not isfinite(value):
         raise refused(f"{shown(text)}: too large a number")
-    return int(text) if text.isdigit() and value < 2**63 and int(text) < 2**63 else value
+    return value

@@ -1,11 +1,7 @@
 """The published index of a layer: columns, boxes, WKB and serialised features in one Arrow file, memory-mapped.
 
-A published version never changes, so all that answers need is written once, at publication, beside `layers.gpkg`:
-`index/<layer>.arrow`, an uncompressed Arrow IPC file with one record batch, rows in the order of ids (code points). It
-is made from the GeoPackage alone, so one made later is the same file. Columns: the layer's own (strings as a dictionary
-sorted by code point); `west, south, east, north` (float64, degrees, NaN where a geometry is empty); `wkb`; `feature`,
-the GeoJSON feature (RFC 7946, all digits of the coordinates, times as 2025-01-31T08:00:00.000Z) in bytes and a comma,
-with the offsets `geometry_start` and `geometry_end` of its geometry.
+A published version never changes, so all that answers need is written once, at publication, beside `layers.gpkg`
+(`spatial.store.indexing` says how). A version that was published without gets its index on first use.
 """
 
 from __future__ import annotations
@@ -14,31 +10,21 @@ import logging
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 
-from spatial.contracts import Column, Layer
-from spatial.errors import NotFoundError, StoreError
+from spatial.contracts import Layer
+from spatial.errors import StoreError
+from spatial.store.indexing import BOX, FOLDER, PROPERTIES, batch_of_rows, form_of, write_layer_index
 from spatial.store.versions import LAYERS_FILE, Version
 
-FOLDER = "index"
-_FORMAT = "1"  # of the file; a cached index of another one is made anew
-_BOX = ("west", "south", "east", "north")
-_PROPERTIES = b',"properties":'
-_TIME = "%Y-%m-%dT%H:%M:%SZ"  # of a timestamp in ms: 2025-01-31T08:00:00.000Z
-_TIMESTAMP = pa.timestamp("ms", tz="UTC")
-_NULL = -1  # code that stands under a null string
-_CHUNK = 20_000
 _KEPT = 128  # opened indexes: of all layers of some versions
 _FEW_WORDS = 10_000
 _log = logging.getLogger(__name__)
@@ -46,123 +32,6 @@ _building = threading.Lock()
 _opening = threading.Lock()
 
 Array = NDArray[Any]
-
-
-def write_index(layers: Path, names: Iterable[Layer], folder: Path) -> None:
-    """Write the index of each layer of a GeoPackage into a folder, which is made where it is not there.
-
-    Raises
-    ------
-    NotFoundError
-        The GeoPackage has no such layer.
-    StoreError
-        It cannot be read.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for layer in names:
-        _write(layers, layer, folder / f"{layer.name}.arrow")
-
-
-def _write(layers: Path, layer: Layer, path: Path) -> None:
-    batch = _batch(layer, _stored(layers, layer))
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-
-
-def memory_index(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> LayerIndex:
-    """Return the index of features that are in no file.
-
-    Parameters
-    ----------
-    rows : n properties by name, all of the layer, valid by its contract, ids not repeated; times are texts, RFC 3339.
-    wkb : their n geometries, CRS84.
-    """
-    columns = {c.name: _array([row[c.name] for row in rows], c) for c in layer.columns}
-    columns["wkb"] = pa.array(wkb, pa.binary())
-    return LayerIndex(_batch(layer, pa.table(columns).sort_by(layer.id_column)), layer)
-
-
-def _array(values: list[Any], column: Column) -> Any:
-    if column.kind == "datetime":
-        return pa.array(values, pa.string()).cast(_TIMESTAMP)
-    kinds = {"integer": pa.int64(), "number": pa.float64()}
-    return pa.array(values, kinds.get(column.kind, pa.string()))
-
-
-def _stored(layers: Path, layer: Layer) -> Any:
-    """Return a layer as an Arrow table in the order of ids, geometry as WKB in `wkb`; a column it lacks is null."""
-    try:
-        meta, table = pyogrio.read_arrow(layers, layer=layer.name)
-    except DataLayerError as error:
-        raise NotFoundError(f"this version has no {layer.name}; it is an older one: run the city again") from error
-    except DataSourceError as error:
-        raise StoreError(f"{layers}: cannot be read; run the city again with --force") from error
-    names = table.column_names
-    empty = pa.nulls(table.num_rows)
-    columns = {c.name: table[c.name] if c.name in names else empty for c in layer.columns}
-    columns["wkb"] = table[meta["geometry_name"] or "wkb_geometry"]
-    return pa.table(columns).sort_by(layer.id_column)
-
-
-def _batch(layer: Layer, table: Any) -> Any:
-    wkb = table["wkb"].combine_chunks().cast(pa.large_binary())
-    geometries = shapely.from_wkb(np.asarray(wkb.to_pylist(), dtype=object))
-    columns = {column.name: _column(table[column.name], column) for column in layer.columns}
-    boxes = shapely.bounds(geometries)
-    columns |= {name: pa.array(np.ascontiguousarray(boxes[:, i])) for i, name in enumerate(_BOX)}
-    columns["wkb"] = wkb
-    columns |= _features(layer, table, geometries)
-    known = {"layer": layer.name, "format": _FORMAT}
-    return pa.record_batch(columns).replace_schema_metadata(known)
-
-
-def _column(values: Any, column: Column) -> Any:
-    """Return a column with what stands under its nulls fixed, so that the same values give the same bytes."""
-    values = values.combine_chunks()
-    if column.kind in ("string", "json"):
-        values = values.cast(pa.string())
-        words = pc.unique(values.drop_null()).sort()
-        return pa.DictionaryArray.from_arrays(_plain(pc.index_in(values, value_set=words), np.int32, _NULL), words)
-    if column.kind == "datetime":
-        return _plain(values.cast(_TIMESTAMP).cast(pa.int64()), np.int64).cast(_TIMESTAMP)
-    return _plain(values, np.int64 if column.kind == "integer" else np.float64)
-
-
-def _plain(values: Any, dtype: type, under_null: int = 0) -> Any:
-    known = np.asarray(pc.is_valid(values))
-    filled = pc.fill_null(values.cast(pa.from_numpy_dtype(dtype)), under_null)
-    return pa.array(np.asarray(filled, dtype=dtype), mask=None if known.all() else ~known)
-
-
-def _features(layer: Layer, table: Any, geometries: Array) -> dict[str, Any]:
-    """Return the serialised features and where the geometry of each begins and ends, in bytes."""
-    parts, starts, ends = [], [], []
-    for first in range(0, table.num_rows, _CHUNK):
-        chunk = table.slice(first, _CHUNK)
-        shapes = shapely.to_geojson(geometries[first : first + _CHUNK])
-        ids = chunk[layer.id_column].to_pylist()
-        features = []
-        for identifier, shape, properties in zip(ids, shapes, _properties(layer, chunk), strict=True):
-            head = b'{"type":"Feature","id":' + orjson.dumps(identifier) + b',"geometry":'
-            body = b"null" if shape is None else shape.encode()
-            starts.append(len(head))
-            ends.append(len(head) + len(body))
-            features.append(head + body + _PROPERTIES + properties + b"},")
-        parts.append(pa.array(features, pa.large_binary()))
-    return {
-        "feature": pa.concat_arrays(parts) if parts else pa.array([], pa.large_binary()),
-        "geometry_start": pa.array(starts, pa.int32()),
-        "geometry_end": pa.array(ends, pa.int32()),
-    }
-
-
-def _properties(layer: Layer, chunk: Any) -> Iterable[bytes]:
-    columns = [
-        pc.strftime(chunk[c.name].cast(_TIMESTAMP), format=_TIME) if c.kind == "datetime" else chunk[c.name]
-        for c in layer.columns
-    ]
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    return (orjson.dumps(dict(zip(layer.names, row, strict=True))) for row in rows)
 
 
 class _Words(Sequence[str]):
@@ -201,7 +70,7 @@ class LayerIndex:
         self._starts, self._data = _binary(self._batch.column("feature"))
         self._wkb_starts, self._wkb = _binary(self._batch.column("wkb"))
         self._geometry = [self._buffer(name, np.int32) for name in ("geometry_start", "geometry_end")]
-        west, south, east, north = (self._buffer(name, np.float64) for name in _BOX)
+        west, south, east, north = (self._buffer(name, np.float64) for name in BOX)
         self.boxes = west, south, east, north
         self.ids = self.strings(layer.id_column)[1]  # the row of an id is its code
 
@@ -276,9 +145,9 @@ class LayerIndex:
         opens, closes = (part[rows].tolist() for part in self._geometry)
         heads = zip(starts, opens, closes, strict=True)
         if skip_geometry:
-            before = [b"%b%b%b" % (data[s : s + g], b"null", _PROPERTIES) for s, g, _ in heads]
+            before = [b"%b%b%b" % (data[s : s + g], b"null", PROPERTIES) for s, g, _ in heads]
         else:
-            before = [data[s : s + e + len(_PROPERTIES)] for s, _, e in heads]
+            before = [data[s : s + e + len(PROPERTIES)] for s, _, e in heads]
         return [b"%b%b}" % pair for pair in zip(before, self._properties(rows, select), strict=True)]
 
     def _runs(self, rows: Array) -> list[Any]:
@@ -287,15 +156,17 @@ class LayerIndex:
         last = self._starts[rows[np.append(breaks - 1, len(rows) - 1)] + 1] if len(rows) else rows
         return [self._data[start : end - 1] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
 
-    def with_geometries(self, rows: Array, shapes: Sequence[str], select: Sequence[str] | None = None) -> list[bytes]:
-        """Return serialised features with other geometries: GeoJSON texts, in another CRS."""
+    def with_geometries(
+        self, rows: Array, shapes: Sequence[str | None], select: Sequence[str] | None = None
+    ) -> list[bytes]:
+        """Return serialised features with other geometries: GeoJSON texts in another CRS, None where there is none."""
         starts, opens = self._starts[rows].tolist(), self._geometry[0][rows].tolist()
         heads = [self._data[s : s + g] for s, g in zip(starts, opens, strict=True)]
         parts = zip(heads, shapes, self._properties(rows, select), strict=True)
-        return [b"%b%b%b%b}" % (head, shape.encode(), _PROPERTIES, own) for head, shape, own in parts]
+        return [b"%b%b%b%b}" % (head, (shape or "null").encode(), PROPERTIES, own) for head, shape, own in parts]
 
     def _properties(self, rows: Array, select: Sequence[str] | None) -> list[Any]:
-        starts = (self._starts[rows] + self._geometry[1][rows] + len(_PROPERTIES)).tolist()
+        starts = (self._starts[rows] + self._geometry[1][rows] + len(PROPERTIES)).tolist()
         ends = (self._starts[rows + 1] - len(b"},")).tolist()
         whole = [self._data[start:end] for start, end in zip(starts, ends, strict=True)]
         if select is None:
@@ -320,6 +191,11 @@ def _binary(column: Any) -> tuple[NDArray[np.int64], Any]:
 _opened: dict[tuple[str, str], LayerIndex] = {}
 
 
+def is_open(version: Version, layer: Layer) -> bool:
+    """Tell whether `index_of` has the index at hand, without opening or making one."""
+    return (str(version.path), layer.name) in _opened
+
+
 def index_of(version: Version, layer: Layer) -> LayerIndex:
     """Return the index of a layer of a version; what an older program published gets one in `var/cache` first.
 
@@ -341,20 +217,31 @@ def index_of(version: Version, layer: Layer) -> LayerIndex:
     return index
 
 
+def memory_index(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> LayerIndex:
+    """Return the index of features that are in no file; see `indexing.batch_of_rows`."""
+    return LayerIndex(batch_of_rows(layer, rows, wkb), layer)
+
+
 def _index(version: Version, layer: Layer) -> LayerIndex:
     path = version.path / FOLDER / f"{layer.name}.arrow"
-    return LayerIndex.opened(path if path.exists() else _cached(version, layer), layer)
+    ours = path.exists() and _form_in(path) == form_of(layer)
+    return LayerIndex.opened(path if ours else _cached(version, layer), layer)
+
+
+def _form_in(path: Path) -> str:
+    with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
+        return str((reader.schema.metadata or {}).get(b"form", b""), "ascii")
 
 
 def _cached(version: Version, layer: Layer) -> Path:
-    path = version.cache / f"{layer.name}.{_FORMAT}.arrow"
+    path = version.cache / f"{layer.name}.{form_of(layer)}.arrow"
     with _building:  # one thread of a process; several processes make the same file, the last one stays
         if not path.exists():
-            _log.warning("%s was published without an index of %s: making %s", version.id, layer.name, path)
+            _log.warning("%s was published without this release's index: making %s", version.id, path)
             temporary = path.with_name(f".{layer.name}-{os.getpid()}")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(version.path / LAYERS_FILE, layer, temporary)
+                write_layer_index(version.path / LAYERS_FILE, layer, temporary)
                 os.replace(temporary, path)
             except OSError as error:
                 raise StoreError(f"{path}: the index cannot be written: {error.strerror or error}") from error

@@ -208,7 +208,7 @@ filters = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(filters)
 def test_text_json_and_oracle_agree(node: Any) -> None:
     expected = [oracle.truth(node, row) is True for row in ROWS]

@@ -241,6 +241,7 @@ REFUSED = [
     ({"properties": "colour"}, "properties"),
     ({"f": "xml"}, "f=xml"),
     ({"requested_datetime": "x"}, "requested_datetime"),
+    ({"description": "\x00"}, "description"),
 ]
 
 
@@ -264,7 +265,7 @@ def test_what_is_not_there_is_a_404(url: str) -> None:
     assert get(f"{url}/collections/reports/items?limit=1&limit=2")[0] == 400
 
 
-@pytest.mark.parametrize("text", ["x' OR '1'='1", '"; DROP TABLE reports; --', "%", "\x00"])
+@pytest.mark.parametrize("text", ["x' OR '1'='1", '"; DROP TABLE reports; --', "%"])
 def test_hostile_text_is_data(url: str, text: str) -> None:
     status, _, page = get(f"{url}/collections/reports/items", description=text)
     assert (status, page["numberMatched"]) == (200, 0)

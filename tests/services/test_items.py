@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,13 +45,13 @@ WHEN = st.none() | DAYS | st.tuples(DAYS, DAYS).map(lambda d: "/".join(sorted(d)
 
 
 def ask(
-    url: str, *, body: bytes | None = None, kind: str = "application/cql2+json", headers: Any = (), **asked: Any
+    url: str, *, body: bytes | None = None, media_type: str = "application/cql2+json", headers: Any = (), **asked: Any
 ) -> tuple[int, dict[str, str], Any]:
     """Return status, headers and body; a body makes it a POST."""
     address = f"{url}?{urlencode(asked)}" if asked else url
     request = urllib.request.Request(address, data=body, headers=dict(headers))
     if body is not None:
-        request.add_header("Content-Type", kind)
+        request.add_header("Content-Type", media_type)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             status, found, content = response.status, response.headers, response.read()
@@ -189,7 +197,7 @@ def test_a_posted_filter(url: str) -> None:
     wanted = json.dumps({"op": "=", "args": [{"property": "category"}, "flood"]}).encode()
     by_text = get(items, filter="category = 'flood'", limit=3)[2]
     for kind in ("application/cql2+json", "application/query-cql-json", "application/json; charset=utf-8"):
-        status, headers, page = ask(items, body=wanted, kind=kind, limit=3)
+        status, headers, page = ask(items, body=wanted, media_type=kind, limit=3)
         assert (status, page["numberMatched"]) == (200, by_text["numberMatched"])
         assert page["features"] == by_text["features"]
         assert "etag" not in headers
@@ -228,7 +236,7 @@ def test_the_next_page_of_a_long_filter_is_a_post(url: str) -> None:
     ],
 )
 def test_a_body_that_cannot_be_is_refused(url: str, body: bytes, kind: str, status: int, named: str) -> None:
-    found, _, told = ask(f"{url}/collections/reports/items", body=body, kind=kind)
+    found, _, told = ask(f"{url}/collections/reports/items", body=body, media_type=kind)
     assert found == status
     assert named in told["description"]
 
@@ -320,8 +328,6 @@ def test_hostile_questions_end_soon(url: str) -> None:
 
 
 def test_a_version_without_an_index_answers_alike(city, url: str, tmp_path) -> None:
-    import shutil
-
     folder = shutil.copytree(city, tmp_path / "city")
     (version,) = (folder / "var/versions").iterdir()
     shutil.rmtree(version / "index")
@@ -331,3 +337,60 @@ def test_a_version_without_an_index_answers_alike(city, url: str, tmp_path) -> N
             assert page["features"] == get(f"{url}/collections/reports/items?{query}")[2]["features"]
         assert get(f"{older}/collections/reports/items/reports:odd1")[0] == 200
     assert [path.name for path in (folder / "var/cache").iterdir()] == [f"index-{version.name}"]
+
+
+@pytest.fixture(scope="module")
+def stock(city, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """pygeoapi's own server on our configuration, as an office would run it."""
+    folder = tmp_path_factory.mktemp("stock")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    root = Path(__file__).parents[2]
+    own = {
+        "HEXAKOTA_CITY": str(city),
+        "HEXAKOTA_URL": f"http://127.0.0.1:{port}",
+        "PYGEOAPI_CONFIG": str(root / "pygeoapi-config.yml"),
+        "PYGEOAPI_OPENAPI": str(folder / "openapi.yml"),
+        "PYTHONPATH": str(root),
+    }
+    command = [str(Path(sys.executable).with_name("pygeoapi")), "openapi", "generate", own["PYGEOAPI_CONFIG"]]
+    subprocess.run(
+        [*command, "--output-file", own["PYGEOAPI_OPENAPI"]], env=os.environ | own, check=True, capture_output=True
+    )
+    serve = [sys.executable, "-m", "uvicorn", "pygeoapi.starlette_app:APP", "--port", str(port), "--log-level", "error"]
+    with subprocess.Popen(serve, env=os.environ | own, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(240):
+                try:
+                    get(f"http://127.0.0.1:{port}/conformance")
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.25)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def test_stock_pygeoapi_answers_alike(url: str, stock: str, store) -> None:
+    west, south, east, north = store["reports"].total_bounds
+    box = (west, south, (west + east) / 2, north)
+    for asked in (
+        {},
+        {"bbox": told_in(box, CRS84)},
+        {"bbox": told_in(box, LATITUDE_FIRST), "bbox-crs": LATITUDE_FIRST},
+        {"datetime": "2025-01-01/2025-06-01", "category": "flood"},
+        {"sortby": "-depth_m,report_id", "offset": 3},
+        {"properties": "category,status", "skipGeometry": "true"},
+        {"crs": LATITUDE_FIRST},
+        {"crs": EPSG + "3857"},
+        {"resulttype": "hits", "status": "open"},
+    ):
+        query = {"limit": 30, "f": "json"} | asked
+        ours, theirs = (get(f"{base}/collections/reports/items", **query)[2] for base in (url, stock))
+        for key in ("numberMatched", "numberReturned", "features"):
+            assert theirs[key] == ours[key], asked
+    item = "/collections/reports/items/reports:odd2"
+    for key in ("id", "geometry", "properties"):
+        assert get(stock + item, f="json")[2][key] == get(url + item)[2][key]
+    for refused in ({"filter": "category = 'flood'"}, {"q": "x"}, {"colour": "red"}, {"depth_m": "deep"}):
+        assert get(f"{stock}/collections/reports/items", f="json", **refused)[0] == 400, refused

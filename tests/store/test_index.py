@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from spatial.contracts import DEPRESSIONS, FLOOD_ZONES, HEXAGONS, LIGHTING_ZONES
 from spatial.errors import NotFoundError, StoreError
 from spatial.store import index as module
 from spatial.store.geopackage import read_layer, write_layers
-from spatial.store.index import LayerIndex, index_of, write_index
+from spatial.store.index import LayerIndex, index_of
+from spatial.store.indexing import write_index
 from spatial.store.versions import Version, Versions
 from tests.services import handmade
 
@@ -166,16 +168,27 @@ def test_a_version_without_an_index_gets_one_once(tmp_path: Path, caplog: pytest
     version = handmade.publish(tmp_path / "city")
     index = index_of(version, ROADS)
     assert index.path.parent == version.cache
-    assert "published without an index of roads" in caplog.text
+    assert "published without this release's index" in caplog.text
     before = index.path.stat().st_mtime_ns
     module._opened.clear()
     assert parsed(index_of(version, ROADS)) == parsed(index)
     assert index.path.stat().st_mtime_ns == before
-    assert [p.name for p in version.cache.iterdir()] == ["roads.1.arrow"]
+    assert [p.name for p in version.cache.iterdir()] == [f"roads.{module.form_of(ROADS)}.arrow"]
     write_index(version.layers, [ROADS], version.path / "index")
     module._opened.clear()
     assert index_of(version, ROADS).path == version.path / "index/roads.arrow"
     assert index_of(version, ROADS).path.read_bytes() == index.path.read_bytes()
+
+
+def test_an_index_of_other_columns_is_made_anew(tmp_path: Path) -> None:
+    """A later contract has another column: it is null, as in a version without an index."""
+    version = handmade.publish(tmp_path / "city")
+    earlier = replace(ROADS, columns=ROADS.columns[:-1])
+    write_index(version.layers, [earlier], version.path / "index")
+    assert module.form_of(earlier) != module.form_of(ROADS)
+    index = index_of(version, ROADS)
+    assert index.path.parent == version.cache
+    assert all(list(feature["properties"]) == list(ROADS.names) for feature in parsed(index))
 
 
 def test_many_threads_open_one_index(tmp_path: Path) -> None:
