@@ -24,6 +24,9 @@ DATABASE, ROLE = "hexakota", "hexakota"
 NO_PASSWORD = "host all all 127.0.0.1/32 trust\n"
 PASSWORD = f'host all "{ROLE}_guarded" 127.0.0.1/32 scram-sha-256\n'
 _PR_SET_PDEATHSIG = 1
+_CREATE = (
+    "CREATE DATABASE {} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'id-ID'"  # a sorts before B, as in offices
+)
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=60")
 
 
@@ -111,7 +114,7 @@ def _make_database(url: str, process: subprocess.Popen[bytes]) -> None:
     with server:
         server.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(ROLE)))
         server.execute(SQL("CREATE ROLE {} LOGIN PASSWORD 'the right one'").format(Identifier(f"{ROLE}_guarded")))
-        server.execute(SQL("CREATE DATABASE {}").format(Identifier(DATABASE)))
+        server.execute(SQL(_CREATE).format(Identifier(DATABASE)))
         server.execute(SQL("GRANT CREATE ON DATABASE {} TO {}").format(Identifier(DATABASE), Identifier(ROLE)))
     with psycopg.connect(f"{url}/{DATABASE}", autocommit=True) as database:
         database.execute("CREATE EXTENSION postgis")

@@ -90,7 +90,7 @@ def test_hand_made_rows(postgis: str) -> None:
         {"id": "4", "name": "STRASSE", "count": 9007199254740993, "score": 9007199254740992.0},
         {"id": "5", "name": "straße", "count": -7, "score": -2.0},
         {"id": "6", "name": "b_njir", "count": 7, "score": 1e308},
-        {"id": "7", "name": "Z", "count": 7, "score": 0.0},
+        {"id": "7", "name": "Z\\", "count": 7, "score": 0.0},
     ]
     frame = small(rows)
     expected = {
@@ -99,6 +99,7 @@ def test_hand_made_rows(postgis: str) -> None:
         "name LIKE 'b%'": "26",  # case counts
         r"name LIKE '%\%'": "2",
         r"name LIKE 'b\_njir'": "6",
+        "name LIKE 'Z\\'": "7",  # a lone one at the end stands for itself
         "name LIKE 'b_njir%'": "26",
         "CASEI(name) = CASEI('Strasse')": "45",
         "name < 'a'": "147",  # by code point: capitals first
@@ -119,6 +120,8 @@ def test_hand_made_rows(postgis: str) -> None:
             for text, ids in expected.items():
                 found = asked.ids(parse_filter(text, "cql2-text", LAYER, None))
                 assert "".join(found) == ids, (text, asked.engine)
+            assert asked.ids(Like(NAME, "Z\\")) == ["7"]  # a lone \\ at the end stands for itself
+            assert asked.ids(None, [SortKey(LAYER.columns[1], False)]) == ["1", "4", "7", "6", "2", "5", "3"]
             assert asked.ids(None, [SortKey(LAYER.columns[5], True)]) == ["6", "4", "3", "1", "7", "5", "2"]
             after = asked.ids(None, [SortKey(LAYER.columns[4], False)], [7, "6"])  # null comes last
             assert after == ["7", "4", "3"]
