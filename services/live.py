@@ -135,8 +135,8 @@ def _properties(index: LayerIndex, row: int) -> Answer:
 
 
 def _index(reports: Sequence[tuple[LiveReport, Answer]]) -> LayerIndex:
-    points = shapely.points(np.array([(report.lon, report.lat) for report, _ in reports]).reshape(-1, 2))
-    return memory_index(REPORTS, [answer for _, answer in reports], [point.wkb for point in points])
+    points = [shapely.Point(report.lon, report.lat).wkb for report, _ in reports]
+    return memory_index(REPORTS, [answer for _, answer in reports], points)
 
 
 def _laid_over(base: LayerIndex, edited: Iterable[tuple[LiveReport, Answer]], changed: list[str]) -> OverlaidIndex:
