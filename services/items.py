@@ -133,16 +133,16 @@ async def _item(edition: Edition, request: Request) -> Response:
 
 
 def _live_one(view: View, live: Live, question: Question, identifier: str, known: str) -> Response:
-    report = live.store.get(identifier)  # before the table: an answer may be newer than its tag, never older
+    report = live.store.get(identifier)
     if report is None:
         raise _no_item(view, identifier)
     tag = transactions.tag_of(view, report)
     if tag in known:
         return Response(status_code=304, headers=view.headers(tag, question.crs))
-    return _one(view, question, identifier, tag, live.table(view.edition))
+    return _one(view, question, identifier, tag, live.index_with(view.edition, report))
 
 
-def _one(view: View, question: Question, identifier: str, tag: str, index: LayerIndex | OverlaidIndex) -> Response:
+def _one(view: View, question: Question, identifier: str, tag: str, index: LayerIndex) -> Response:
     row = index.row(identifier)
     if row is None:
         raise _no_item(view, identifier)

@@ -9,7 +9,7 @@ time did, and is null otherwise, but for the cell, which its place tells.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,13 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _State:
-    """What the live tables are for one version, up to the change `last`; the reports that differ from it, by id."""
+    """What the live tables are for one version, up to the change `last`; the reports that differ from it, by id.
+
+    Reports of a change up to `published_at` are as the version has them.
+    """
 
     version_id: str
+    published_at: int
     last: int
     edited: Mapping[str, tuple[LiveReport, Answer]]
     gone: frozenset[str]
@@ -60,6 +64,17 @@ class Live:
         with self._refreshing:
             self._state = self._current(edition, self._state)
             return self._state.table
+
+    def index_with(self, edition: Edition, report: LiveReport) -> LayerIndex:
+        """Return an index that holds a live report as it is answered: the published one, or one of its own."""
+        state = self._state
+        if state is None or state.version_id != edition.version.id:
+            with self._refreshing:
+                state = self._state = self._current(edition, self._state)
+        base = index_of(edition.version, REPORTS)
+        if report.revision <= state.published_at and base.row(report.report_id) is not None:
+            return base
+        return _index([(report, self.answer(edition, report))])
 
     def answer(self, edition: Edition, report: LiveReport) -> Answer:
         """Return the properties of a live report as its readers see them."""
@@ -84,37 +99,33 @@ class Live:
     def _current(self, edition: Edition, held: _State | None) -> _State:
         """Return the state with all changes; what was held is brought up to date where that can be done."""
         published_at = edition.manifest.get("live_revision") or 0
-        follows = held is not None and held.version_id == edition.version.id
-        changes = self.store.changes(held.last if held is not None and follows else published_at)
-        if held is not None and follows and changes.rows.empty and not changes.whole:
-            return held
+        kept = held if held is not None and held.version_id == edition.version.id else None
+        changes = self.store.changes(published_at if kept is None else kept.last)
+        if kept is not None and changes.last == kept.last:
+            return kept
         if changes.last < published_at:  # the tables were made anew: their changes are counted from the start
             published_at, changes = 0, self.store.changes(0)
         base = index_of(edition.version, REPORTS)
-        edited = dict(held.edited) if held is not None and follows and not changes.whole else {}
-        gone = set(held.gone) if held is not None and follows and not changes.whole else set()
-        there = set(changes.rows["report_id"])
+        edited = {} if kept is None or changes.whole else dict(kept.edited)
+        gone = set() if kept is None or changes.whole else set(kept.gone)
+        gone |= changes.deleted
         if changes.whole:
+            there = {report.report_id for report in changes.reports}
             gone |= {identifier for identifier in base.ids if identifier not in there}
-        for row in changes.rows.to_dict("records"):
-            report_id = row["report_id"]
-            if changes.whole and row["revision"] <= published_at and base.row(report_id) is not None:
-                continue
+        for report in changes.reports:
+            if not (changes.whole and report.revision <= published_at and base.row(report.report_id) is not None):
+                edited[report.report_id] = report, self.answer(edition, report)
+        for report_id in changes.deleted:
             edited.pop(report_id, None)
-            gone.discard(report_id)
-            if row["deleted"]:
-                gone.add(report_id)
-            else:
-                report = LiveReport({name: row[name] for name in DELIVERED}, row["lon"], row["lat"], row["revision"])
-                edited[report_id] = report, self.answer(edition, report)
+        gone -= edited.keys()
         table = _laid_over(base, edited.values(), [*edited, *gone])
-        return _State(edition.version.id, changes.last, edited, frozenset(gone), table)
+        return _State(edition.version.id, published_at, changes.last, edited, frozenset(gone), table)
 
 
 def live_of(edition: Edition, request: Request) -> Live | None:
     """Return the server's live reports; None where it is read-only, or the served version withholds small counts."""
     live: Live | None = request.app.state.live
-    withheld = edition.manifest["parameters"].get("privacy", {}).get("min_count", 0)
+    withheld = edition.manifest.get("parameters", {}).get("privacy", {}).get("min_count", 0)
     return None if withheld else live
 
 
@@ -123,9 +134,11 @@ def _properties(index: LayerIndex, row: int) -> Answer:
     return properties
 
 
+def _index(reports: Sequence[tuple[LiveReport, Answer]]) -> LayerIndex:
+    points = [shapely.Point(report.lon, report.lat).wkb for report, _ in reports]
+    return memory_index(REPORTS, [answer for _, answer in reports], points)
+
+
 def _laid_over(base: LayerIndex, edited: Iterable[tuple[LiveReport, Answer]], changed: list[str]) -> OverlaidIndex:
-    rows = list(edited)
-    points = shapely.to_wkb(shapely.points([(report.lon, report.lat) for report, _ in rows])).tolist() if rows else []
-    over = memory_index(REPORTS, [answer for _, answer in rows], points)
     hidden = [row for row in map(base.row, changed) if row is not None]
-    return OverlaidIndex(base, over, np.array(sorted(hidden), dtype=np.int64))
+    return OverlaidIndex(base, _index(list(edited)), np.array(sorted(hidden), dtype=np.int64))

@@ -16,11 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
-import shapely
-
 from spatial.errors import BusyError, StoreError
-from spatial.store.live_schema import DELIVERED, WKB_AT, next_revision, stored_point
+from spatial.store.live_schema import DELIVERED, next_revision, read_point, stored_point
 from spatial.store.pool import Pool
 
 WAIT_S = 5.0
@@ -50,12 +47,14 @@ class Changes:
     Attributes
     ----------
     last : the number of the latest change.
-    rows : the rows that changed, in id order: `DELIVERED`, `lon, lat` (degrees, CRS84), `revision`, `deleted` (bool).
-    whole : rows were taken away for good since, so `rows` is the whole table.
+    reports : those that changed and are there, in id order.
+    deleted : ids of those that were deleted.
+    whole : rows were taken away for good since, so this is the whole table.
     """
 
     last: int
-    rows: pd.DataFrame
+    reports: tuple[LiveReport, ...]
+    deleted: frozenset[str]
     whole: bool
 
 
@@ -125,7 +124,8 @@ class SqliteReports:
                 rows = [] if last == since else connection.execute(_CHANGED, (-1 if whole else since,)).fetchall()
             finally:
                 connection.execute("COMMIT")
-        return Changes(int(last), _table(rows), whole)
+        there = tuple(_report(row[:-1]) for row in rows if not row[-1])
+        return Changes(int(last), there, frozenset(row[0] for row in rows if row[-1]), whole)
 
     @contextmanager
     def editing(self) -> Iterator[Editing]:
@@ -189,19 +189,12 @@ class _SqliteEditing:
 
 def _get(connection: sqlite3.Connection, report_id: str) -> LiveReport | None:
     row = connection.execute(_READ, (report_id,)).fetchone()
-    if row is None:
-        return None
-    point = shapely.from_wkb(row[-2][WKB_AT:])
-    return LiveReport(dict(zip(DELIVERED, row[:-2], strict=True)), point.x, point.y, int(row[-1]))
+    return None if row is None else _report(row)
 
 
-def _table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame([row[:-3] for row in rows], columns=list(DELIVERED), dtype=object)
-    points = shapely.from_wkb([row[-3][WKB_AT:] for row in rows])
-    table["lon"], table["lat"] = shapely.get_x(points), shapely.get_y(points)
-    table["revision"] = [row[-2] for row in rows]
-    table["deleted"] = [bool(row[-1]) for row in rows]
-    return table
+def _report(row: tuple[Any, ...]) -> LiveReport:
+    lon, lat = read_point(row[-2])
+    return LiveReport(dict(zip(DELIVERED, row[:-2], strict=True)), lon, lat, int(row[-1]))
 
 
 @contextmanager

@@ -20,9 +20,9 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial.contracts import Column, Layer
+from spatial.contracts import Layer
 from spatial.errors import StoreError
-from spatial.store.indexing import BOX, FOLDER, PROPERTIES, TIMESTAMP, form_of, index_batch, write_layer_index
+from spatial.store.indexing import BOX, FOLDER, PROPERTIES, batch_of_rows, form_of, write_layer_index
 from spatial.store.versions import LAYERS_FILE, Version
 
 _KEPT = 128  # opened indexes: of all layers of some versions
@@ -32,26 +32,6 @@ _building = threading.Lock()
 _opening = threading.Lock()
 
 Array = NDArray[Any]
-
-
-def memory_index(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> LayerIndex:
-    """Return the index of features that are in no file.
-
-    Parameters
-    ----------
-    rows : n properties by name, all of the layer, valid by its contract, ids not repeated; times are texts, RFC 3339.
-    wkb : their n geometries, CRS84.
-    """
-    columns = {c.name: _array([row[c.name] for row in rows], c) for c in layer.columns}
-    columns["wkb"] = pa.array(wkb, pa.binary())
-    return LayerIndex(index_batch(layer, pa.table(columns).sort_by(layer.id_column)), layer)
-
-
-def _array(values: list[Any], column: Column) -> Any:
-    if column.kind == "datetime":
-        return pa.array(values, pa.string()).cast(TIMESTAMP)
-    kinds = {"integer": pa.int64(), "number": pa.float64()}
-    return pa.array(values, kinds.get(column.kind, pa.string()))
 
 
 class _Words(Sequence[str]):
@@ -235,6 +215,11 @@ def index_of(version: Version, layer: Layer) -> LayerIndex:
                 del _opened[next(iter(_opened))]
             _opened[key] = index
     return index
+
+
+def memory_index(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> LayerIndex:
+    """Return the index of features that are in no file; see `indexing.batch_of_rows`."""
+    return LayerIndex(batch_of_rows(layer, rows, wkb), layer)
 
 
 def _index(version: Version, layer: Layer) -> LayerIndex:

@@ -9,7 +9,7 @@ a comma, with the offsets `geometry_start` and `geometry_end` of its geometry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ _FORMAT = 1  # of the file: another one for every change of what it holds
 BOX = ("west", "south", "east", "north")
 PROPERTIES = b',"properties":'
 _TIME = "%Y-%m-%dT%H:%M:%SZ"  # of a timestamp in ms: 2025-01-31T08:00:00.000Z
-TIMESTAMP = pa.timestamp("ms", tz="UTC")
+_TIMESTAMP = pa.timestamp("ms", tz="UTC")
 _NULL = -1  # code that stands under a null string
 _CHUNK = 20_000
 
@@ -61,9 +61,29 @@ def form_of(layer: Layer) -> str:
 
 def write_layer_index(layers: Path, layer: Layer, path: Path) -> None:
     """Write the index of one layer of a GeoPackage to a file. Raises as `write_index`."""
-    batch = index_batch(layer, _stored(layers, layer))
+    batch = _batch(layer, _stored(layers, layer))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.writeindex_batch(batch)
+        writer.write_batch(batch)
+
+
+def batch_of_rows(layer: Layer, rows: Sequence[Mapping[str, Any]], wkb: Sequence[bytes]) -> Any:
+    """Return the record batch of an index of features that are in no file.
+
+    Parameters
+    ----------
+    rows : n properties by name, all of the layer, valid by its contract, ids not repeated; times are texts, RFC 3339.
+    wkb : their n geometries, CRS84.
+    """
+    columns = {c.name: _array([row[c.name] for row in rows], c) for c in layer.columns}
+    columns["wkb"] = pa.array(wkb, pa.binary())
+    return _batch(layer, pa.table(columns).sort_by(layer.id_column))
+
+
+def _array(values: list[Any], column: Column) -> Any:
+    if column.kind == "datetime":
+        return pa.array(values, pa.string()).cast(_TIMESTAMP)
+    kinds = {"integer": pa.int64(), "number": pa.float64()}
+    return pa.array(values, kinds.get(column.kind, pa.string()))
 
 
 def _stored(layers: Path, layer: Layer) -> Any:
@@ -81,8 +101,7 @@ def _stored(layers: Path, layer: Layer) -> Any:
     return pa.table(columns).sort_by(layer.id_column)
 
 
-def index_batch(layer: Layer, table: Any) -> Any:
-    """Return the record batch of a layer's index from an Arrow table of its columns and `wkb`, in the order of ids."""
+def _batch(layer: Layer, table: Any) -> Any:
     wkb = table["wkb"].combine_chunks().cast(pa.large_binary())
     geometries = shapely.from_wkb(np.asarray(wkb.to_pylist(), dtype=object))
     columns = {column.name: _column(table[column.name], column) for column in layer.columns}
@@ -102,7 +121,7 @@ def _column(values: Any, column: Column) -> Any:
         words = pc.unique(values.drop_null()).sort()
         return pa.DictionaryArray.from_arrays(_plain(pc.index_in(values, value_set=words), np.int32, _NULL), words)
     if column.kind == "datetime":
-        return _plain(values.cast(TIMESTAMP).cast(pa.int64()), np.int64).cast(TIMESTAMP)
+        return _plain(values.cast(_TIMESTAMP).cast(pa.int64()), np.int64).cast(_TIMESTAMP)
     return _plain(values, np.int64 if column.kind == "integer" else np.float64)
 
 
@@ -136,7 +155,7 @@ def _features(layer: Layer, table: Any, geometries: Array) -> dict[str, Any]:
 
 def _properties(layer: Layer, chunk: Any) -> Iterable[bytes]:
     columns = [
-        pc.strftime(chunk[c.name].cast(TIMESTAMP), format=_TIME) if c.kind == "datetime" else chunk[c.name]
+        pc.strftime(chunk[c.name].cast(_TIMESTAMP), format=_TIME) if c.kind == "datetime" else chunk[c.name]
         for c in layer.columns
     ]
     rows = zip(*(column.to_pylist() for column in columns), strict=True)

@@ -12,6 +12,8 @@ import struct
 
 from pyproj import CRS
 
+from spatial.errors import StoreError
+
 DELIVERED = (
     "report_id",
     "source",
@@ -123,3 +125,11 @@ def next_revision(connection: sqlite3.Connection, clears: bool = False) -> int:
 def stored_point(lon: float, lat: float) -> bytes:
     """Return a point as GeoPackage stores it: the header without an envelope, then WKB, little-endian."""
     return struct.pack("<2sBBiBIdd", b"GP", 0, 1, SRS_ID, 1, 1, lon, lat)
+
+
+def read_point(blob: bytes) -> tuple[float, float]:
+    """Return the longitude and latitude of a point as these tables store it."""
+    order, _, lon, lat = struct.unpack_from("<BIdd", blob, WKB_AT)
+    if order != 1:
+        raise StoreError("live.gpkg: a point is not stored as Hexakota writes it; another program edited it")
+    return lon, lat

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
-import pandas as pd
 from psycopg import Connection, Cursor, errors
 from psycopg.sql import SQL, Identifier
 
@@ -59,9 +58,8 @@ class PostgisReports:
             whole = cleared > since or since == 0
             # read after the number: what changed in between is told again the next time
             found = [] if last == since else database.run(_CHANGED, since=-1 if whole else since).fetchall()
-        names = [*DELIVERED, "lon", "lat", "revision", "deleted"]
-        table = pd.DataFrame(found, columns=names, dtype=object)
-        return Changes(int(last), table.astype({"lon": float, "lat": float, "deleted": bool}), whole)
+        there = tuple(_report(row[:-1]) for row in found if not row[-1])
+        return Changes(int(last), there, frozenset(str(row[0]) for row in found if row[-1]), whole)
 
     @contextmanager
     def editing(self) -> Iterator[Editing]:
@@ -124,8 +122,9 @@ def _get(database: _Database, report_id: str) -> LiveReport | None:
     if "\0" in report_id:  # PostgreSQL has no text that holds it
         return None
     row = database.run(_READ, report_id=report_id).fetchone()
-    if row is None:
-        return None
-    values = dict(zip(DELIVERED, row, strict=False))
+    return None if row is None else _report(row)
+
+
+def _report(row: tuple[Any, ...]) -> LiveReport:
     lon, lat, revision = row[len(DELIVERED) :]
-    return LiveReport(values, float(lon), float(lat), int(revision))
+    return LiveReport(dict(zip(DELIVERED, row, strict=False)), float(lon), float(lat), int(revision))

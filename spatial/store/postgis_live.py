@@ -22,6 +22,7 @@ from spatial.store.copying import GEOMETRY, copy_in, geometry_array
 from spatial.store.live import Upsert
 from spatial.store.place import PRIVATE, Place, connected
 from spatial.store.postgis import hold, is_there
+from spatial.store.sql_functions import make_functions
 
 DELIVERED: Mapping[str, pa.DataType] = {
     "report_id": pa.string(),
@@ -140,6 +141,7 @@ class PostgisLive:
             live = cls(connection, place.schema + PRIVATE)
             if not is_there(connection, f"{live._schema}.releases"):
                 live._run(_SCHEMA)
+                make_functions(connection, live._schema)
             yield live
 
     def upsert(self, reports: gpd.GeoDataFrame, file: str, drop_missing: bool) -> Upsert:

@@ -30,6 +30,10 @@ def report(report_id: str, **values: object) -> LiveReport:
     return LiveReport(plain | {"report_id": report_id} | values, 117.5, -3.25)
 
 
+def told(report: LiveReport) -> tuple[object, ...]:
+    return report.values, report.lon, report.lat, report.revision
+
+
 @pytest.fixture(params=STORES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where the live tables of a test's city are, in each store."""
@@ -114,15 +118,14 @@ def test_what_changed_since_a_number_is_told_deletions_too(made: Made) -> None:
     store, run = made
     run(delivered(["a", "b"]))
     start = store.changes(0)
-    assert start.rows["report_id"].tolist() == ["a", "b"]
-    assert (start.rows["lon"].tolist(), start.rows["lat"].tolist()) == ([100.0, 101.0], [-3.0, -3.0])
-    assert store.changes(start.last).rows.empty
+    assert [(r.report_id, r.lon, r.lat) for r in start.reports] == [("a", 100.0, -3.0), ("b", 101.0, -3.0)]
+    assert (store.changes(start.last).reports, store.changes(start.last).last) == ((), start.last)
     with store.editing() as edit:
         edit.put(report("c"))
         edit.delete("a")
     since = store.changes(start.last)
     assert not since.whole
-    assert dict(zip(since.rows["report_id"], since.rows["deleted"], strict=True)) == {"a": True, "c": False}
+    assert ([r.report_id for r in since.reports], since.deleted) == (["c"], {"a"})
 
 
 def test_after_rows_were_taken_away_for_good_the_whole_table_is_told(made: Made) -> None:
@@ -132,8 +135,8 @@ def test_after_rows_were_taken_away_for_good_the_whole_table_is_told(made: Made)
     run(delivered(["a"]), True)
     since = store.changes(last)
     assert since.whole
-    assert since.rows["report_id"].tolist() == ["a"]
-    assert store.changes(since.last).rows.empty
+    assert [r.report_id for r in since.reports] == ["a"]
+    assert not store.changes(since.last).whole
 
 
 def test_tables_of_an_earlier_release_can_be_edited(tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_tables_of_an_earlier_release_can_be_edited(tmp_path: Path) -> None:
     for statement in ("DROP INDEX reports_revision", "ALTER TABLE reports DROP revision", "DROP TABLE revisions"):
         execute(place, statement)
     with closing(open_reports(place)) as store:
-        assert store.changes(0).rows["report_id"].tolist() == ["a"]
+        assert [r.report_id for r in store.changes(0).reports] == ["a"]
         with store.editing() as edit:
             edit.put(report("b"))
         assert store.get("b").revision > store.get("a").revision
@@ -157,7 +160,7 @@ def test_a_writer_that_waits_too_long_is_told_and_readers_do_not_wait(made: Made
         edit.put(report("a"))
     with open_live(place):  # as a run does
         assert store.get("a") is not None
-        assert len(store.changes(0).rows) == 1
+        assert len(store.changes(0).reports) == 1
         with pytest.raises(BusyError, match="try again"), store.editing():
             pass
     with store.editing() as edit:
@@ -233,7 +236,9 @@ def test_a_city_that_gets_a_database_takes_its_edits_there(tmp_path: Path, postg
             edit.delete("a")
         before = store.changes(0)
     with closing(open_reports(in_postgis(tmp_path / "var", postgis))) as store:
-        assert store.changes(0).rows.to_dict("records") == before.rows.to_dict("records")
+        after = store.changes(0)
+        assert [told(r) for r in after.reports] == [told(r) for r in before.reports]
+        assert after.deleted == before.deleted == {"a"}
         assert store.changes(before.last).whole  # whoever held a copy reads it anew
         with store.editing() as edit:
             assert not edit.is_new("a")
