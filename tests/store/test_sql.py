@@ -99,7 +99,6 @@ def test_hand_made_rows(postgis: str) -> None:
         "name LIKE 'b%'": "26",  # case counts
         r"name LIKE '%\%'": "2",
         r"name LIKE 'b\_njir'": "6",
-        "name LIKE 'Z\\'": "7",  # a lone one at the end stands for itself
         "name LIKE 'b_njir%'": "26",
         "CASEI(name) = CASEI('Strasse')": "45",
         "name < 'a'": "147",  # by code point: capitals first
@@ -120,7 +119,7 @@ def test_hand_made_rows(postgis: str) -> None:
             for text, ids in expected.items():
                 found = asked.ids(parse_filter(text, "cql2-text", LAYER, None))
                 assert "".join(found) == ids, (text, asked.engine)
-            assert asked.ids(Like(NAME, "Z\\")) == ["7"]  # a lone \\ at the end stands for itself
+            assert asked.ids(Like(NAME, "Z\\")) == ["7"]  # a lone backslash at the end stands for itself
             assert asked.ids(None, [SortKey(LAYER.columns[1], False)]) == ["1", "4", "7", "6", "2", "5", "3"]
             assert asked.ids(None, [SortKey(LAYER.columns[5], True)]) == ["6", "4", "3", "1", "7", "5", "2"]
             after = asked.ids(None, [SortKey(LAYER.columns[4], False)], [7, "6"])  # null comes last
