@@ -21,7 +21,7 @@ from services.worker import worker
 from spatial.errors import HexakotaError, InputError
 from spatial.store.versions import Versions
 
-STAGES = 11
+STAGES = 14
 CITY = click.argument("city", type=click.Path(path_type=Path))
 
 

@@ -44,7 +44,7 @@ async def _landing(edition: Edition, request: Request) -> Response:
     page = orjson.loads((await ask(edition, request, core.landing_page))[2])
     page["links"] = [
         link
-        for link in page["links"]
+        for link in filter(leads_somewhere, page["links"])
         if not any(part in link["rel"] or part in link["href"] for part in (*_NOT_SERVED, "TileMatrixSets"))
     ]
     page["links"] += [link for part in parts_of(request) for link in part.landing_links(edition)]

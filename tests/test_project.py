@@ -35,7 +35,7 @@ def test_every_line_of_the_lock_is_one_pinned_requirement_with_hashes() -> None:
 
 
 def test_the_lock_names_no_package_index() -> None:
-    assert re.findall(r"http|://|index|find-links|file:", LOCK) == []
+    assert re.findall(r"https?:|://|index|find-links|file:", LOCK) == []
 
 
 def test_the_lock_holds_what_the_project_asks_for() -> None:

@@ -87,9 +87,10 @@ class Process:
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of all inputs as one object."""
+        required = [one.name for one in self.inputs if one.required]
         return {
             "type": "object",
             "properties": {one.name: dict(one.schema) for one in self.inputs},
-            "required": [one.name for one in self.inputs if one.required],
+            **({"required": required} if required else {}),  # JSON Schema draft 4 has no empty list
             "additionalProperties": False,
         }

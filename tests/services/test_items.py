@@ -169,6 +169,8 @@ def test_one_item_in_every_system(url: str, store) -> None:
 
 def test_the_collection_names_its_systems(url: str) -> None:
     for collection in get(f"{url}/collections")[2]["collections"]:
+        if collection["itemType"] == "coverage":
+            continue
         assert collection["crs"] == [CRS84, EPSG + "4326", EPSG + "3857", EPSG + UTM]
         assert collection["storageCrs"] == CRS84
 
@@ -264,7 +266,6 @@ def test_what_did_not_change_is_a_304(url: str) -> None:
         assert ask(url + path, f="json", headers={"If-None-Match": f'"x", {tag}'})[:3:2] == (304, b"")
         assert ask(url + path, f="json", headers={"If-None-Match": '"x"'})[0] == 200
         others = [
-            ask(url + path, f="html")[1]["etag"],
             ask(url + path, f="json", lang="en")[1]["etag"],
             ask(url + path, f="json", crs=LATITUDE_FIRST)[1]["etag"],
         ]
