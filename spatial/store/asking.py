@@ -27,7 +27,8 @@ from spatial.query.model import Bounds, Box, Expression, Scalar, Spatial
 from spatial.query.sort import SortKey
 from spatial.query.table import FrameTable
 from spatial.store.copying import SRID
-from spatial.store.sql import Dialect, Located, Postgis, Relation, Sqlite, Statement, located_nodes, quoted
+from spatial.store.sql import Dialect, Located, Relation, Statement, located_nodes, quoted
+from spatial.store.sql_dialects import Postgis, Sqlite
 
 LIVE_COLUMNS = (
     "report_id", "source", "category", "category_raw", "category_basis", "description", "status", "requested_datetime",
@@ -147,7 +148,8 @@ class Questions:
 
     def _located(self, expression: Expression | None, until: float) -> Located:
         nodes = [] if expression is None else list(located_nodes(expression))
-        return {id(node): self._holding(node, until) for node in nodes}
+        left = [node for node in nodes if not self.engine.dialect.decides(self.relation, node)]
+        return {id(node): self._holding(node, until) for node in left}
 
     def _holding(self, node: Spatial | Box, until: float) -> list[str]:
         """Return the ids of the features for which a node holds; of "disjoint" of those that it does not hold for."""

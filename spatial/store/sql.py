@@ -4,9 +4,9 @@ No value of a question is ever in the text: values are parameters, and identifie
 engines know unknown as SQL does, so AND, OR and NOT are theirs; where they differ from `spatial.query.matches` a
 function of ours stands in: Python's on a SQLite connection, SQL's in the city's private schema (`sql_functions`).
 
-Relations of geometries are not left to the engine. PostGIS finds a point on an edge in plain doubles, and GEOS changed
-how it relates lines between releases, so the two would disagree at the edge; `located` holds, for every such node, the
-ids of the features that the one function found (`asking`).
+Relations of geometries are not left to the engine, but for points in boxes. PostGIS finds a point on an edge in plain
+doubles, and GEOS changed how it relates lines between releases, so the two would disagree at the edge; `located` holds,
+for every such node, the ids of the features that the one function found (`asking`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from spatial.contracts import Column, Layer
-from spatial.query.arithmetic import computed
-from spatial.query.cells import parent_of
 from spatial.query.model import (
     And,
     Arithmetic,
+    Bounds,
     Box,
     CaseFold,
     CellToParent,
@@ -44,13 +41,7 @@ from spatial.query.model import (
     Value,
 )
 from spatial.query.sort import SortKey
-from spatial.query.strings import collapsed, fold_accents, fold_case, like_matcher
 
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "fold_case": fold_case,
-    "fold_accents": fold_accents,
-    "cell_to_parent": parent_of,
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS, _LAST_MS = -62135596800000, 253402300799999  # years 1 to 9999
 
@@ -178,6 +169,8 @@ class Dialect(ABC):
                 return self.like(self.value(text), pattern)
             case IsNull(part):
                 return f"({self._asked(part)} IS NULL)"
+            case Box() if self.decides(self._relation, node):
+                return self.in_boxes(node.boxes)
             case Spatial() | Box():
                 found = self.among(self._located[id(node)])
                 return f"(NOT {found})" if isinstance(node, Spatial) and node.relation == "disjoint" else found
@@ -197,7 +190,7 @@ class Dialect(ABC):
 
     def _sides(self, left: Value, right: Value) -> tuple[str, str]:
         """Return both sides of a comparison: whole numbers where both are, else doubles; strings by code point."""
-        if left.type == "number" and not (_whole(left) and _whole(right)):
+        if left.type == "number" and not (is_whole(left) and is_whole(right)):
             return self.double(left), self.double(right)
         first, second = self.value(left), self.value(right)
         return (self.by_code_point(first), second) if left.type == "string" else (first, second)
@@ -244,6 +237,15 @@ class Dialect(ABC):
 
     true, false, unknown = "TRUE", "FALSE", "NULL"
 
+    @staticmethod
+    def decides(relation: Relation, node: Spatial | Box) -> bool:
+        """Tell whether the engine itself can say exactly where a node holds."""
+        return False
+
+    def in_boxes(self, boxes: Sequence[Bounds]) -> str:
+        """Return whether a point is in one of the boxes; asked where the engine decides."""
+        raise NotImplementedError
+
     @abstractmethod
     def literal(self, value: Scalar, kind: Type) -> str:
         """Return a parameter of a type; an instant is its text."""
@@ -285,120 +287,6 @@ class Dialect(ABC):
         """Return a call of `fold_case`, `fold_accents` or `cell_to_parent`."""
 
 
-class Sqlite(Dialect):
-    """SQLite, with Python's functions; strings compare by their bytes, which is by code point."""
-
-    def literal(self, value: Scalar, kind: Type) -> str:
-        """Return a parameter: SQLite takes the type of the value."""
-        return f":{self.parameter(value)}"
-
-    def null(self, kind: Type) -> str:
-        """Return null."""
-        return "NULL"
-
-    def geometry(self) -> str:
-        """Return the GeoPackage blob."""
-        return "geom"
-
-    def by_code_point(self, text: str) -> str:
-        """Return the string."""
-        return text
-
-    def ordered(self, column: Column) -> str:
-        """Return the column."""
-        return self.column(column)
-
-    def one_of(self, value: Value, values: Sequence[Scalar]) -> str:
-        """Return a look-up in a set of Python's."""
-        if value.type == "instant":
-            values = [instant_text(int(v)) for v in values]
-        elif not _whole(value) and value.type == "number":
-            return self._call("one_of", _member({float(v) for v in values}, frozenset()), self.double(value))
-        whole = frozenset(v for v in values if not isinstance(v, float))
-        return self._call("one_of", _member(whole, {v for v in values if isinstance(v, float)}), self.value(value))
-
-    def among(self, ids: Sequence[str]) -> str:
-        """Return a look-up in a set of Python's."""
-        return self._call("among", _member(frozenset(ids), frozenset()), quoted(self._id.name))
-
-    def like(self, text: str, pattern: str) -> str:
-        """Return a match in bounded time; SQLite's own LIKE takes a for A."""
-        matches = like_matcher(pattern)
-        return self._call("matches", lambda value: None if value is None else matches(value), text)
-
-    def computed(self, operator: str, left: str, right: str) -> str:
-        """Return the operation of the columns' engine."""
-        return self._call("computed", _operation(operator), left, right)
-
-    def function(self, name: str, *arguments: str) -> str:
-        """Return a call of Python's function."""
-        own = _FUNCTIONS[name]
-        return self._call(name, lambda first, *more: None if first is None else own(first, *more), *arguments)
-
-    def _call(self, name: str, function: Callable[..., Any], *arguments: str) -> str:
-        unique = f"hexakota_{name}_{len(self._functions)}"
-        self._functions[unique] = (len(arguments), function)
-        return f"{unique}({', '.join(arguments)})"
-
-
-class Postgis(Dialect):
-    """PostgreSQL, with the functions that `sql_functions` puts into the relation's schema."""
-
-    _TYPES: Mapping[Type, str] = {"string": "text", "number": "double precision", "instant": "timestamptz"}
-
-    def literal(self, value: Scalar, kind: Type) -> str:
-        """Return a parameter, cast to its type."""
-        return f"%({self.parameter(value)})s::{'bigint' if isinstance(value, int) else self._TYPES[kind]}"
-
-    def null(self, kind: Type) -> str:
-        """Return null of a type."""
-        return f"NULL::{self._TYPES[kind]}"
-
-    def geometry(self) -> str:
-        """Return little-endian WKB."""
-        return "ST_AsBinary(geom, 'NDR')"
-
-    def by_code_point(self, text: str) -> str:
-        """Return the string in the collation of its bytes."""
-        return f'{text} COLLATE "C"'
-
-    def ordered(self, column: Column) -> str:
-        """Return the column, a string by code point."""
-        own = self.column(column)
-        return self.by_code_point(own) if Property(column).type == "string" else own
-
-    def one_of(self, value: Value, values: Sequence[Scalar]) -> str:
-        """Return a look-up in an array, or in two: whole numbers compare as such with whole numbers only."""
-        if value.type == "instant":
-            return self._any(self.value(value), [instant_text(int(v)) for v in values], "timestamptz")
-        if value.type == "string":
-            return self._any(self.by_code_point(self.value(value)), list(values), "text")
-        if not _whole(value):
-            return self._any(self.double(value), [float(v) for v in values], "double precision")
-        whole = self._any(self.value(value), [v for v in values if isinstance(v, int)], "bigint")
-        doubles = [v for v in values if isinstance(v, float)]
-        return f"({whole} OR {self._any(self.double(value), doubles, 'double precision')})" if doubles else whole
-
-    def _any(self, value: str, values: Sequence[Any], kind: str) -> str:
-        return f"({value} = ANY (%({self.parameter(list(values))})s::{kind}[]))"
-
-    def among(self, ids: Sequence[str]) -> str:
-        """Return a look-up in an array."""
-        return self._any(quoted(self._id.name), ids, "text")
-
-    def like(self, text: str, pattern: str) -> str:
-        r"""Return LIKE, whose escape is `\` too; a lone one at the end it would refuse."""
-        return f"({self.by_code_point(text)} LIKE {self.literal(collapsed(pattern), 'string')})"
-
-    def computed(self, operator: str, left: str, right: str) -> str:
-        """Return the operation, which would be an error where it is not finite."""
-        return self.function("computed", self.literal(operator, "string"), left, right)
-
-    def function(self, name: str, *arguments: str) -> str:
-        """Return a call of the schema's function."""
-        return f"{quoted(self._relation.schema or '')}.{name}({', '.join(arguments)})"
-
-
 def quoted(name: str) -> str:
     """Return an identifier of the contract or of ours, quoted."""
     return '"' + name.replace('"', '""') + '"'
@@ -423,27 +311,11 @@ def sort_value(column: Column, stored: Any) -> Scalar | None:
     return (time.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _whole(value: Value) -> bool:
+def is_whole(value: Value) -> bool:
+    """Tell whether a number is a whole one by its type."""
     match value:
         case Property(column):
             return column.kind == "integer"
         case Literal(scalar):
             return isinstance(scalar, int)
     return False
-
-
-def _member(whole: Any, doubles: Any) -> Callable[[Any], bool | None]:
-    def member(value: Any) -> bool | None:
-        return None if value is None else value in whole or (bool(doubles) and float(value) in doubles)
-
-    return member
-
-
-def _operation(operator: Any) -> Callable[[float | None, float | None], float | None]:
-    def operation(left: float | None, right: float | None) -> float | None:
-        if left is None or right is None:
-            return None
-        result, finite = computed(operator, np.float64(left), np.float64(right))
-        return float(result) if finite else None
-
-    return operation

@@ -33,6 +33,7 @@ from spatial.query import (
     In,
     Like,
     Literal,
+    Not,
     Or,
     Property,
     SortKey,
@@ -47,7 +48,8 @@ from spatial.query.strings import fold_accents
 from spatial.store.asking import PostgisEngine, Questions, SqliteEngine, live_questions
 from spatial.store.opening import LIVE_FILE, open_live
 from spatial.store.place import PRIVATE, Place
-from spatial.store.sql import Postgis, Relation, Sqlite, instant_text, sort_value
+from spatial.store.sql import Relation, instant_text, sort_value
+from spatial.store.sql_dialects import Postgis, Sqlite
 from spatial.store.sql_functions import make_functions
 from tests.query.test_oracle import LAYER
 from tests.store import same_answers
@@ -273,6 +275,8 @@ def test_a_box_in_another_crs_is_the_same_on_the_live_tables(tmp_path: Path, pos
     questions = (
         Box(((117.51, -3.3, 117.52, -3.297),)),
         Box(((117.505, -3.3, 117.505, -3.2),)),
+        Box(((117.5, -3.3, 117.51, -3.299), (117.530, -3.3, 118.0, -3.2))),
+        Not(Box(((117.51, -3.3, 117.52, -3.297),))),
         Box(((west, south - 5000, west + 1500.0, south + 5000),), utm),
         Box(((13080000.0, -367500.0, 13082000.0, -367000.0),), mercator),
         Spatial("within", shapely.Polygon([(117.5, -3.3), (117.52, -3.28), (117.53, -3.31)])),
