@@ -313,7 +313,7 @@ def test_the_api_document_is_what_is_served(hand: str) -> None:
         assert get(address)[0] in ((400, 404) if "{" in path or tiled else (200,)), path
         for parameter in operations["get"].get("parameters", ()):
             if parameter["in"] == "query":
-                status, _, body = get(address, **_example(parameter, path))
+                status = get(address, **_example(parameter, path))[0]
                 assert status in ((404, 400) if "{" in path or tiled else (200,)), (path, parameter)
     told = {p["name"] for p in document["paths"]["/collections/reports/items"]["get"]["parameters"]}
     ours = (
