@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from starlette.requests import Request
 
-GEOJSON = "application/geo+json"
+from services.formats import FORMATS
+
+GEOJSON = FORMATS["json"].media
 COMMON = frozenset({"f", "lang"})
 _OF_ITEMS = (
     "bbox bbox-crs crs datetime filter filter-crs filter-lang limit offset properties resulttype skipGeometry sortby "
@@ -16,8 +18,9 @@ ITEMS = COMMON | {"version", *_OF_ITEMS.split()}
 ITEM = COMMON | {"crs", "version"}
 FILTER_MEDIA = ("application/cql2+json", "application/query-cql-json", "application/json")
 PAGE_FORMATS = ("json", "html")
-_ACCEPT = {"text/html": "html", "text/csv": "csv"} | dict.fromkeys(("application/json", GEOJSON, "*/*"), "json")
-_SENT = {"html": b"text/html", "csv": b"text/csv", "json": b"application/json"}
+_ACCEPT = {form.media: name for name, form in FORMATS.items()}
+_ACCEPT |= {"application/json": "json", "*/*": "json", "application/fg+json": "jsonfg"}
+_SENT = {"html": b"text/html"}  # pygeoapi's functions are asked for pages and for JSON only
 LANGUAGES = ("id", "en")
 _FORMAT, _LANGUAGE = "hexakota.format", "hexakota.language"
 
@@ -64,7 +67,7 @@ def negotiated(request: Request, formats: tuple[str, ...]) -> Request:
     kind = next((value for value in wanted if value in formats), "json")
     language = language_of(request)
     headers = [row for row in request.scope["headers"] if row[0] not in (b"accept", b"accept-language")]
-    headers += [(b"accept", _SENT[kind]), (b"accept-language", language.encode())]
+    headers += [(b"accept", _SENT.get(kind, b"application/json")), (b"accept-language", language.encode())]
     own = {"headers": headers, _FORMAT: named or kind, _LANGUAGE: language}
     return Request(dict(request.scope) | own, request.receive)
 
