@@ -18,15 +18,17 @@ from starlette.responses import Response
 from services import transactions
 from services.bodies import body_of
 from services.crs import CRS84
+from services.downloads import download, download_links
+from services.formats import FILES, FORMATS
+from services.jsonfg import jsonfg_of
 from services.keyset import after_of, page_after
 from services.live import Live
 from services.pages import layer_of
-from services.parameters import FILTER_MEDIA, GEOJSON, ITEM, ITEMS, PAGE_FORMATS, BadRequestError, MediaTypeError
+from services.parameters import FILTER_MEDIA, GEOJSON, ITEM, ITEMS, BadRequestError, MediaTypeError
 from services.parts import Handler, Page, Part
-from services.question import Question, features_of, page_of, question_of, serialised
+from services.question import Question, page_of, question_of, serialised
 from services.site import Edition
-from services.view import MEDIA, View, links_of_item, links_of_page, view_of
-from services.writing import csv_of
+from services.view import View, links_of_item, links_of_page, view_of
 from spatial.errors import NotFoundError
 from spatial.query import CQL2_CONFORMANCE
 from spatial.registry import LAYER_BY_NAME
@@ -49,12 +51,18 @@ async def _items(edition: Edition, request: Request) -> Response:
     tag = None if view.live else f'W/"{view.tag()}"'  # weak, since `timeStamp` differs
     if tag is not None and tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=view.headers(tag))
-    return await _answer(view, tag)
+    return await _answer(view, tag, request.method == "HEAD")
 
 
-async def _answer(view: View, tag: str | None) -> Response:
+async def _answer(view: View, tag: str | None, head: bool = False) -> Response:
     asked = {name: value for name, value in view.asked.items() if name != "after"}
-    question = question_of(asked, view.layer, view.systems, view.posted)
+    question = question_of(asked, view.layer, view.systems, view.posted, view.format in FILES)
+    if view.format in FILES or (view.format == "jsonfg" and view.live is not None):
+        if view.live is not None:
+            raise BadRequestError(
+                f"f={view.format}: these reports are live; add version={view.version.id} for the published ones"
+            )
+        return await download(view, question, tag, head)
     if _is_quick(view, question):
         return _page(view, question, tag)
     return await run_in_threadpool(_page, view, question, tag)
@@ -82,11 +90,9 @@ def _page(view: View, question: Question, tag: str | None) -> Response:
         index = view.live.table(view.edition)
         matched, rows, following = page_after(index, question, after_of(view.asked))
     links, headers = links_of_page(view, question, matched, following), view.headers(tag, question.crs)
-    if view.format == "csv":
-        names = [name for name in view.layer.names if question.select is None or name in question.select]
-        point = view.layer.geometry == "Point"
-        text = csv_of(features_of(index, rows, question), names, not question.skip_geometry, point)
-        return Response(text, headers=headers, media_type=MEDIA["csv"])
+    if view.format == "jsonfg" and isinstance(index, LayerIndex):
+        body = orjson.dumps(jsonfg_of(view, question, index, matched, rows, links))
+        return Response(body, headers=headers, media_type=FORMATS["jsonfg"].media)
     parts = serialised(index, rows, question) or [b""]
     about = {"links": links, "timeStamp": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"}
     head = b'{"type":"FeatureCollection","numberMatched":%d,"numberReturned":%d,"features":[' % (matched, len(rows))
@@ -158,7 +164,7 @@ def _no_item(view: View, identifier: str) -> NotFoundError:
 
 PART = Part(
     pages=(
-        Page("/collections/{name}/items", _items, (*PAGE_FORMATS, "csv"), None, ("GET", "POST")),
+        Page("/collections/{name}/items", _items, tuple(FORMATS), None, ("GET", "POST")),
         Page("/collections/{name}/items/{identifier:path}", _item, parameters=None),
     ),
     conformance=(
@@ -169,4 +175,5 @@ PART = Part(
         "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
         *CQL2_CONFORMANCE,
     ),
+    collection_links=download_links,
 )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from services.crs import CRS84
+from services.formats import FILES, FORMATS
 from services.parameters import COMMON, FILTER_MEDIA, ITEM, ITEMS, PAGE_FORMATS
 from services.question import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT
 from spatial.registry import LAYER_BY_NAME
@@ -44,8 +45,9 @@ _DESCRIBED: Mapping[str, tuple[str, Schema]] = {
     ),
     "sortby": ("properties to sort by, + or nothing before one that rises, - before one that falls", _STRINGS),
     "limit": (
-        f"features of a page; more than {MAX_LIMIT} is taken as {MAX_LIMIT}",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        f"features of a page; {DEFAULT_LIMIT} by default, more than {MAX_LIMIT} is taken as {MAX_LIMIT}; of a file "
+        f"(f={', '.join(FILES)}) any number, by default all",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},  # QGIS pages by it
     ),
     "offset": ("features to leave out at the start", {"type": "integer", "minimum": 0, "default": 0}),
     "resulttype": ("hits: only their number", {"type": "string", "enum": ["results", "hits"], "default": "results"}),
@@ -69,7 +71,7 @@ _PARAMETERS: Mapping[str, Collection[str]] = {"page": COMMON, "collection": COMM
     "items": ITEMS,
     "item": ITEM,
 }
-_FORMATS: Mapping[str, Collection[str]] = {"items": (*PAGE_FORMATS, "csv")}
+_FORMATS: Mapping[str, Collection[str]] = {"items": tuple(FORMATS)}
 
 
 def served_document(document: Mapping[str, Any], release: str, systems: Sequence[str]) -> dict[str, Any]:
@@ -172,6 +174,10 @@ def _responses(path: str, kind: str) -> dict[str, Any]:
     names = {"item": "Feature", "items": "Features"}
     name = "Schema" if path.endswith(("/schema", "/queryables")) else names.get(kind, "Document")
     content = {_MEDIA.get(name, "application/json"): {"schema": {"type": "object"}}}
+    if kind == "items":
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        content |= {form.media: binary for name, form in FORMATS.items() if name in FILES or name == "html"}
+        content[FORMATS["jsonfg"].media] = content[FORMATS["json"].media]
     answers: dict[str, Any] = {"200": {"description": name, "content": content}}
     return answers | (_UNCHANGED if kind in names else {}) | failures()
 

@@ -107,7 +107,7 @@ def pinned(document: dict[str, Any], request: Request) -> dict[str, Any]:
     """Write the `version=` that was asked for into the links to the same page and to its items."""
     version = request.query_params.get("version")
     for link in document["links"] if version else ():
-        if link["rel"] in ("self", "alternate", "items"):
+        if link["rel"] in ("self", "alternate", "items", "enclosure"):
             link["href"] += f"{'&' if '?' in link['href'] else '?'}version={version}"
     return document
 

@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from starlette.requests import Request
 
-GEOJSON = "application/geo+json"
+from services.formats import FORMATS
+
+GEOJSON = FORMATS["json"].media
 COMMON = frozenset({"f", "lang"})
 _OF_ITEMS = (
     "bbox bbox-crs crs datetime filter filter-crs filter-lang limit offset properties resulttype skipGeometry sortby "
@@ -16,18 +18,17 @@ ITEMS = COMMON | {"version", *_OF_ITEMS.split()}
 ITEM = COMMON | {"crs", "version"}
 FILTER_MEDIA = ("application/cql2+json", "application/query-cql-json", "application/json")
 PAGE_FORMATS = ("json", "html")
-_ACCEPT = (
-    {"text/html": "html", "text/csv": "csv"}
-    | dict.fromkeys(("application/json", GEOJSON), "json")
-    | {
-        "image/tiff": "tif",
-        "image/png": "png",
-        "application/prs.coverage+json": "covjson",
-        "application/ld+json": "dcat",
-        "application/xml": "iso",
-    }
-)
-_SENT = {kind: media.encode() for media, kind in reversed(_ACCEPT.items())} | {"json": b"application/json"}
+_ACCEPT = {form.media: name for name, form in FORMATS.items()}
+_ACCEPT |= {
+    "application/json": "json",
+    "application/fg+json": "jsonfg",
+    "image/tiff": "tif",
+    "image/png": "png",
+    "application/prs.coverage+json": "covjson",
+    "application/ld+json": "dcat",
+    "application/xml": "iso",
+}
+_SENT = {kind: media.encode() for media, kind in _ACCEPT.items()} | {"json": b"application/json"}
 LANGUAGES = ("id", "en")
 _FORMAT, _LANGUAGE = "hexakota.format", "hexakota.language"
 

@@ -40,6 +40,7 @@ from spatial.store.index import LayerIndex
 from spatial.store.overlaid import OverlaidIndex
 
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
+_ENDLESS = 2**62
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[0-9]{1,19}")
@@ -72,7 +73,11 @@ class Question:
 
 
 def question_of(
-    asked: Mapping[str, str], layer: Layer, systems: tuple[str, ...], posted: bytes | None = None
+    asked: Mapping[str, str],
+    layer: Layer,
+    systems: tuple[str, ...],
+    posted: bytes | None = None,
+    whole: bool = False,
 ) -> Question:
     """Read the parameters of a request; their names are known to be good.
 
@@ -81,6 +86,7 @@ def question_of(
     asked : parameters by name, each given once.
     systems : addresses of the coordinate reference systems that the collection is served in.
     posted : a filter in CQL2 JSON, from the body of a POST.
+    whole : of everything that matches, unless `limit` says otherwise, however large; else of a page.
 
     Raises
     ------
@@ -93,7 +99,7 @@ def question_of(
         _selected(asked.get("properties"), layer),
         _one_of(asked, "skipGeometry", ("false", "true")) == "true",
         _one_of(asked, "crs", systems),
-        min(_whole(asked, "limit", DEFAULT_LIMIT, 1), MAX_LIMIT),
+        _whole(asked, "limit", _ENDLESS, 1) if whole else min(_whole(asked, "limit", DEFAULT_LIMIT, 1), MAX_LIMIT),
         _whole(asked, "offset", 0, 0),
         _one_of(asked, "resulttype", ("results", "hits")) == "hits",
     )
@@ -184,7 +190,7 @@ def _whole(asked: Mapping[str, str], name: str, default: int, least: int) -> int
     text = asked.get(name)
     if text is None:
         return default
-    if not _WHOLE.fullmatch(text) or not least <= int(text) < 2**62:
+    if not _WHOLE.fullmatch(text) or not least <= int(text) < _ENDLESS:
         raise BadRequestError(f"{name}={text}: expected a whole number from {least} up")
     return int(text)
 

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from services.crs import CRS84, systems_of
+from services.formats import FORMATS
 from services.live import Live, live_of
 from services.pages import layer_of
-from services.parameters import GEOJSON, check, format_of, language_of
+from services.parameters import check, format_of, language_of
 from services.question import Question
 from services.site import Edition
 from spatial import __version__
@@ -24,9 +25,8 @@ from spatial.store.indexing import form_of
 from spatial.store.versions import Version, Versions
 
 Link = dict[str, str]
-MEDIA = {"json": GEOJSON, "html": "text/html", "csv": "text/csv"}
 _THIS = {"id": "Dokumen ini sebagai", "en": "This document as"}
-_FORM = {"json": "GeoJSON", "html": "HTML", "csv": "CSV"}
+_FORMS = ("json", "html", "jsonfg", "csv")  # that a page has links to; the collection has those to every file
 _TURNED = {"id": {"prev": "Sebelumnya", "next": "Berikutnya"}, "en": {"prev": "Previous", "next": "Next"}}
 _ROOT = {"id": "Halaman awal", "en": "Landing page"}
 _LONGEST_ADDRESS = 8000
@@ -137,14 +137,14 @@ def links_of_page(view: View, question: Question, matched: int, following: str |
     if len(address) < _LONGEST_ADDRESS or view.posted is None:
         here = f"&offset={question.offset}" if question.offset else ""
         here += f"&after={quote(view.asked['after'], safe='')}" if "after" in view.asked else ""
-        links = [_link(view, name, f"{address}&f={name}{here}") for name in _FORM]
+        links = [_link(view, name, f"{address}&f={name}{here}") for name in _FORMS]
         more: Link = {}
     else:  # the same body goes to the next page
         address = f"{view.collection}/items?{urlencode(kept, quote_via=quote)}"
         more = {"method": "POST"}
     for rel, turn in turns.items():
         title, href = _TURNED[view.language][rel], f"{address}&f={view.format}&{turn}"
-        links.append({"rel": rel, "type": MEDIA[view.format], "title": title, "href": href} | more)
+        links.append({"rel": rel, "type": FORMATS[view.format].media, "title": title, "href": href} | more)
     return [*links, _collection(view)]
 
 
@@ -174,8 +174,8 @@ def links_of_item(view: View, identifier: str) -> list[Link]:
 
 
 def _link(view: View, name: str, href: str) -> Link:
-    rel, title = "self" if name == view.format else "alternate", f"{_THIS[view.language]} {_FORM[name]}"
-    return {"rel": rel, "type": MEDIA[name], "title": title, "href": href}
+    rel, title = "self" if name == view.format else "alternate", f"{_THIS[view.language]} {FORMATS[name].title}"
+    return {"rel": rel, "type": FORMATS[name].media, "title": title, "href": href}
 
 
 def _collection(view: View) -> Link:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def write_layers(path: Path, tables: Mapping[Layer, gpd.GeoDataFrame], members: 
         for layer in tables:
             connection.execute(f'CREATE UNIQUE INDEX "{layer.name}_id" ON "{layer.name}" ("{layer.id_column}")')
         _write_members(connection, members)
-        _write_styles(connection, tables)
+        write_styles(connection, tables)
 
 
 def fill_layers(path: Path, tables: Mapping[Layer, gpd.GeoDataFrame]) -> None:
@@ -99,7 +99,8 @@ def _write_members(connection: sqlite3.Connection, members: pd.DataFrame) -> Non
     _register(connection, "zone_members", "members of each zone")
 
 
-def _write_styles(connection: sqlite3.Connection, tables: Mapping[Layer, gpd.GeoDataFrame]) -> None:
+def write_styles(connection: sqlite3.Connection, layers: Iterable[Layer]) -> None:
+    """Write the QGIS styles of layers into their GeoPackage, which has none yet."""
     connection.execute(
         "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), "
         "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
@@ -110,7 +111,7 @@ def _write_styles(connection: sqlite3.Connection, tables: Mapping[Layer, gpd.Geo
         "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
         "styleQML, styleSLD, useAsDefault, description, owner, ui, update_time) "
         "VALUES ('', '', ?, 'geom', 'hexakota', ?, '', 1, ?, '', '', ?)",
-        [(layer.name, qml(layer), layer.title_id, FIXED_TIME) for layer in tables],
+        [(layer.name, qml(layer), layer.title_id, FIXED_TIME) for layer in layers],
     )
     _register(connection, "layer_styles", "QGIS styles")
 

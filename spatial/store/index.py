@@ -174,6 +174,11 @@ class LayerIndex:
         names = [name for name in self.layer.names if name in select]
         return [orjson.dumps({name: own[name] for name in names}) for own in map(orjson.loads, whole)]
 
+    def arrays(self, rows: Array, names: Sequence[str]) -> list[Any]:
+        """Return columns of rows as Arrow arrays, strings plain; `wkb` is one of the columns."""
+        taken = [self._batch.column(name).take(pa.array(rows)) for name in names]
+        return [a.cast(pa.string()) if pa.types.is_dictionary(a.type) else a for a in taken]
+
     def geometries(self, rows: Array) -> NDArray[np.object_]:
         """Return the geometries of rows, CRS84; None where there is none."""
         starts, ends = self._wkb_starts[rows].tolist(), self._wkb_starts[rows + 1].tolist()

@@ -36,7 +36,7 @@ WRITES = (
     ("spatial.store.live", "LiveTables.replace_quarantine"),
     ("spatial.store.geopackage", "_write_layer"),
     ("spatial.store.geopackage", "_write_members"),
-    ("spatial.store.geopackage", "_write_styles"),
+    ("spatial.store.geopackage", "write_styles"),
     ("spatial.charts", "zone_map"),
 )
 DRIVER = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -283,14 +284,15 @@ def test_links_lead_to_the_same_features(url: str) -> None:
         ("self", "application/geo+json"),
         ("alternate", "text/html"),
         ("alternate", "text/csv"),
+        ("alternate", "application/vnd.ogc.fg+json"),
         ("prev", "application/geo+json"),
         ("next", "application/geo+json"),
         ("collection", "application/json"),
     }
     assert get(links["self", "application/geo+json"])[2]["features"] == page["features"]
     ids = [feature["id"] for feature in page["features"]]
-    lines = get(links["alternate", "text/csv"])[2].decode().splitlines()
-    assert [line.split(",")[2] for line in lines[1:]] == ids
+    lines = csv.DictReader(get(links["alternate", "text/csv"])[2].decode().splitlines(keepends=True))
+    assert [line["report_id"] for line in lines] == ids
     assert all(identifier.encode() in get(links["alternate", "text/html"])[2] for identifier in ids)
     before = get(links["prev", "application/geo+json"])[2]["features"]
     after = get(links["next", "application/geo+json"])[2]["features"]
