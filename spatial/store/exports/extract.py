@@ -82,7 +82,7 @@ class Extract:
 
     def batches(self) -> Iterator[Any]:
         """Yield the features as Arrow record batches. Raises QueryError where the system has no coordinates."""
-        index, schema = LayerIndex(self.path, self.layer), self.schema
+        index, schema = LayerIndex.opened(self.path, self.layer), self.schema
         names = [column.name for column in self.columns]
         move = None if self.crs in (None, CRS84, "EPSG:4326") else _mover(self.crs)
         for first in range(0, len(self.rows), BATCH):

@@ -36,14 +36,16 @@ class _Sizes:
 
 
 def field_names(names: Sequence[str]) -> dict[str, str]:
-    """Return a name of at most 10 characters for each: its first ones, with a number at the end where two are equal."""
+    """Return a name of at most 10 characters for each: its first ones, and a number where two differ in case only."""
     short: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
         candidate, number = name[:_NAME], 1
-        while candidate in short.values():
+        while candidate.lower() in taken:
             number += 1
             candidate = f"{name[: _NAME - len(str(number)) - 1]}_{number}"
         short[name] = candidate
+        taken.add(candidate.lower())
     return short
 
 
@@ -136,9 +138,10 @@ def _told(extract: Extract, short: dict[str, str], sizes: _Sizes) -> str:
     lines = [extract.about.title, *(f"{label}: {value}" for label, value in extract.about.facts), ""]
     lines += [
         "Shapefile: nama kolom paling panjang 10 huruf, teks 254 bita, waktu sebagai teks ISO 8601 (UTC), angka dengan "
-        "15 desimal; teks kosong dan nilai yang tidak diketahui tidak dapat dibedakan.",
+        "15 desimal; spasi di ujung teks hilang; teks kosong dan nilai yang tidak diketahui tidak dapat dibedakan.",
         "Shapefile: names of columns have at most 10 characters, texts 254 bytes, times are ISO 8601 texts (UTC), "
-        "numbers have 15 decimals; an empty text and an unknown value cannot be told apart.",
+        "numbers have 15 decimals; blanks at the ends of a text are lost; an empty text and an unknown value cannot be "
+        "told apart.",
         "",
         "kolom di berkas / field | kolom / column | judul / title | satuan / unit | kosong karena / null because",
     ]
