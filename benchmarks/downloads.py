@@ -2,9 +2,10 @@
 
     python -m benchmarks.downloads [features] [format ...]
 
-The city is synthetic: small hexagons in a row. A server is started anew for each format; memory is that of its process,
+The city is synthetic: small hexagons in rows. A server is started anew for each format; memory is that of its process,
 read from /proc: VmHWM, which counts the pages of the memory-mapped index that were read, and the highest RssAnon, which
-does not. `pause` is the longest time that another request (`/conformance`) took meanwhile.
+does not; `writer` is VmHWM of the process that writes the file. `pause` is the longest time that another request
+(`/conformance`) took meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,14 +54,25 @@ class Seen:
 
     hwm: float = 0.0
     anonymous: float = 0.0
+    writer: float = 0.0
     pause: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
+
+
+def _children(pid: int) -> Iterator[float]:
+    """Yield VmHWM of the processes that a process started, in MiB."""
+    for child in Path(f"/proc/{pid}/task").glob("*/children"):
+        for name in child.read_text("ascii").split():
+            with suppress(OSError, KeyError):
+                told = dict(line.split(":", 1) for line in Path(f"/proc/{name}/status").read_text("ascii").splitlines())
+                yield int(told["VmHWM"].split()[0]) / 1024
 
 
 def _watch(pid: int, url: str, seen: Seen) -> None:
     while not seen.done.wait(0.02):
         told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
         seen.hwm = int(told["VmHWM"].split()[0]) / 1024
+        seen.writer = max([seen.writer, *_children(pid)])
         seen.anonymous = max(seen.anonymous, int(told["RssAnon"].split()[0]) / 1024)
         began = time.perf_counter()
         with urllib.request.urlopen(f"{url}/conformance") as answer:
@@ -95,7 +107,8 @@ def measure(city: Path, form: str) -> str:
         seen.done.set()
         watcher.join()
     mib = size / 2**20
-    return f"{form:>10} {seconds:8.1f} {mib:8.1f} {seen.hwm:8.0f} {seen.anonymous:8.0f} {seen.pause:8.2f}"
+    memory = f"{seen.hwm:8.0f} {seen.anonymous:8.0f} {seen.writer:8.0f}"
+    return f"{form:>10} {seconds:8.1f} {mib:8.1f} {memory} {seen.pause:8.2f}"
 
 
 def _published(city: Path, count: int) -> Version:
@@ -112,7 +125,7 @@ def main() -> None:
         version = _published(city, count)
         index = next(city.rglob("hexagons.*arrow"))
         print(f"{count:,} hexagons, version {version.id}, index of {index.stat().st_size / 2**20:.0f} MiB")
-        print("    format  seconds  MiB file  MiB VmHWM  MiB RssAnon  s pause")
+        print("    format  seconds  MiB file  MiB VmHWM  MiB RssAnon  MiB writer  s pause")
         for form in sys.argv[2:] or FORMATS:
             print(measure(city, form), flush=True)
 

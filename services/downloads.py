@@ -1,8 +1,9 @@
 """Files of a collection's features: everything that matches, unless `limit` is given; memory stays bounded.
 
 CSV and GeoJSON sequences are streamed as they are read from the index. Other files, and those in another coordinate
-reference system, are written to a temporary folder (of TMPDIR) first, at most two at a time, and sent from there; the
-folder is gone before the first byte is sent. Coordinates are east (longitude) first in every file, also of EPSG:4326.
+reference system, are written to a temporary folder (of TMPDIR) first and sent from there: at most two at a time, large
+ones in a process of their own. The folder is gone before the first byte is sent. Coordinates are east (longitude) first
+in every file, also of EPSG:4326.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -28,11 +32,13 @@ from services.parts import Link
 from services.question import Question, page_of
 from services.site import SYNTHETIC, Edition
 from services.view import View, links_of_page
+from spatial.errors import StoreError
 from spatial.store import exports
 from spatial.store.exports import WRITERS, About, Extract
 from spatial.store.index import LayerIndex, index_of
 
 _AT_ONCE, _PATIENCE, _RETRY = 2, 60, 30  # files being written in a process; seconds to wait for a place; and to retry
+_FEW = 20_000  # rows written in a thread, in less time than a process takes to start
 _PIECE = 1 << 18  # bytes sent at a time
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _places: RunVar[anyio.Semaphore] = RunVar("hexakota.downloads")
@@ -94,8 +100,20 @@ def _written(extract: Extract, form: str) -> IO[bytes]:
     """Return an open file that is in no folder any more: it is gone when it is closed, whatever happens to us."""
     with TemporaryDirectory(prefix="hexakota-") as folder:
         path = Path(folder, f"{extract.layer.name}.{FORMATS[form].extension}")
-        WRITERS[form](extract, path)
+        if len(extract.rows) <= _FEW:
+            WRITERS[form](extract, path)
+        else:
+            _apart(extract, form, path)
         return path.open("rb")
+
+
+def _apart(extract: Extract, form: str, path: Path) -> None:
+    """Write a large file in a process of its own: GDAL holds Python's lock, and other requests would wait for it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        try:
+            process.submit(WRITERS[form], extract, path).result()
+        except BrokenProcessPool as error:
+            raise StoreError(f"f={form}: the process that wrote the file was ended; is there enough memory?") from error
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import sqlite3
 import subprocess
@@ -14,6 +13,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,16 @@ def odd_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def odd(odd_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of its server, whose temporary folder is `TEMPORARY`."""
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder of its server."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def odd(odd_city: Path, temporary: Path) -> Iterator[str]:
+    """Address of its server."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
-        os.environ["HEXAKOTA_TEST_TMP"] = os.environ["TMPDIR"]
+        patched.setenv("TMPDIR", str(temporary))
         with served(odd_city) as address:
             yield address
 
@@ -511,7 +516,19 @@ def test_two_files_are_written_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [answer.read() for answer in answers[2:]] == [b"file"] * 3
 
 
-def test_no_file_stays_behind(odd: str) -> None:
+def test_a_large_file_is_written_by_another_process(odd_city: Path, odd: str, tables, tmp_path: Path) -> None:
+    """Its file is the same; what it refuses is refused here."""
+    fetched(odd, "reports", "csv")  # so that the index is there
+    index = next((odd_city / "var").rglob("reports*.arrow"))
+    rows = np.arange(len(TEXTS), dtype=np.int64)
+    extract = Extract(index, REPORTS, rows, REPORTS.columns, CRS84, About("judul / title", (), {}))
+    downloads._apart(extract, "gpkg", tmp_path / "reports.gpkg")
+    same(read_ogr(tmp_path / "reports.gpkg", REPORTS), tables["reports"], REPORTS)
+    with pytest.raises(QueryError, match="skipGeometry=true"):
+        downloads._apart(replace(extract, crs=None), "shp", tmp_path / "reports.zip")
+
+
+def test_no_file_stays_behind(odd: str, temporary: Path) -> None:
     fetched(odd, "reports", "gpkg")
     get(f"{odd}/collections/reports/items", f="shp", skipGeometry="true")
-    assert list(Path(os.environ["HEXAKOTA_TEST_TMP"]).glob("hexakota-*")) == []
+    assert list(temporary.iterdir()) == []
