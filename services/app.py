@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from services import (
     assets,
@@ -114,7 +114,16 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     told = {404: f"there is no page {request.url.path}", 405: f"{request.method} is not supported here"}
     code = "NotFound" if status == 404 else "InvalidRequest"
-    return _problem(request, None, status, code, told.get(status, str(error)))
+    answer = _problem(request, None, status, code, told.get(status, str(error)))
+    if status == 405:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of an address, which may stand in several routes."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return {method for route in routes for method in route.methods}
 
 
 async def _defect(request: Request, error: Exception) -> Response:

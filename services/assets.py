@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 import services
+from services.openapi import Schema, file_path, query_parameter
 from services.parts import Page, Part
 from services.site import Edition
 from spatial.errors import NotFoundError
@@ -46,4 +48,19 @@ async def _asset(edition: Edition, request: Request) -> Response:
     return await run_in_threadpool(FileResponse, path, headers=headers, media_type=_TYPES[path.suffix])
 
 
-PART = Part(pages=(Page("/assets/{asset}", _asset, formats=("file",), parameters=frozenset({"v"})),))
+def _paths(edition: Edition) -> dict[str, Any]:
+    one: Schema = {"name": "asset", "in": "path", "required": True, "description": "file"}
+    one |= {"schema": {"type": "string", "enum": list(ASSETS)}}
+    stamp = query_parameter("v", "makes the answer one to keep for good", {"type": "string"})
+    media = {media: {"type": "string"} for media in _TYPES.values()}
+    return {
+        "/assets/{asset}": file_path(
+            "/assets/{asset}", "Berkas halaman / files of the pages", "server", media, [one, stamp]
+        )
+    }
+
+
+PART = Part(
+    pages=(Page("/assets/{asset}", _asset, formats=("file",), parameters=frozenset({"v"})),),
+    paths=_paths,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -55,11 +56,20 @@ _DESCRIBED: Mapping[str, tuple[str, Schema]] = {
     "skipGeometry": ("leave geometry out", {"type": "boolean", "default": False}),
     "version": ("published version to answer from; default the served one", {"type": "string"}),
 }
+LANG = query_parameter("lang", *_DESCRIBED["lang"])
 _CRS = {"crs": "of the answer", "bbox-crs": "of bbox", "filter-crs": "of the geometries in filter"}
-_MEDIA = {"Features": "application/geo+json", "Feature": "application/geo+json", "Schema": "application/schema+json"}
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+_MEDIA = {
+    "Features": "application/geo+json",
+    "Feature": "application/geo+json",
+    "Schema": "application/schema+json",
+} | {"OpenAPI": OPENAPI}
 _ERRORS = {"400": "InvalidParameter", "404": "NotFound", "500": "ServerError", "503": "NotPublished"}
 _BODY_ERRORS = {"413": "BodyTooLarge", "415": "UnsupportedMediaType"}
 _UNCHANGED = {"304": {"description": "If-None-Match names what the answer still is"}}
+HTML: Schema = {"text/html": {"schema": _STRING}}
+"""Content of a page, or of what a person is told in place of one."""
+BINARY: Schema = {"type": "string", "format": "binary"}
 _EXCEPTION: Schema = {
     "type": "object",
     "required": ["code"],
@@ -94,7 +104,6 @@ def served_document(document: Mapping[str, Any], release: str, systems: Sequence
         paths[path] = {"get": kept | {"parameters": told, "responses": _responses(path, kind)}}
         if kind == "items":
             paths[path]["post"] = _post(kept, told, path)
-    paths["/map.png"] = {"get": {"summary": "Peta / map", "tags": ["server"], "responses": _picture()}}
     return {
         "openapi": document["openapi"],
         "info": document["info"] | {"version": release},
@@ -137,10 +146,23 @@ def _post(kept: Schema, told: list[Schema], path: str) -> Schema:
 def page_path(path: str, summary: str, tag: str, media_type: str = "application/json") -> dict[str, Any]:
     """Return the path item of a page that takes `f` and `lang` only and is JSON."""
     told = [_parameter(name, ("json",), ()) for name in sorted(COMMON)]
-    content = {media_type: {"schema": {"type": "object"}}}
-    responses = {"200": {"description": summary, "content": content}} | failures(_ERRORS)
-    name = path.strip("/").replace("/", ".")
-    return {"get": {"summary": summary, "tags": [tag], "operationId": name, "parameters": told, "responses": responses}}
+    return file_path(path, summary, tag, {media_type: {"type": "object"}}, told)
+
+
+def file_path(
+    path: str, summary: str, tag: str, media: Mapping[str, Schema], parameters: Sequence[Schema]
+) -> dict[str, Any]:
+    """Return the path item of what is fetched as it is. `media`: schema by media type."""
+    content = {name: {"schema": schema} for name, schema in media.items()}
+    responses = {"200": {"description": summary, "content": content}} | failures()
+    name = re.sub(r"[{}]", "", path.strip("/")).replace("/", ".")
+    told = {"summary": summary, "tags": [tag], "operationId": name, "parameters": list(parameters)}
+    return {"get": told | {"responses": responses}}
+
+
+def format_parameter(*names: str) -> Schema:
+    """Return the parameter `f` of a page; the first format is its default."""
+    return query_parameter("f", "bentuk / format", {"type": "string", "enum": list(names), "default": names[0]})
 
 
 def _kind(path: str) -> str:
@@ -173,10 +195,11 @@ def _filters(layer: str) -> list[Schema]:
 def _responses(path: str, kind: str) -> dict[str, Any]:
     names = {"item": "Feature", "items": "Features"}
     name = "Schema" if path.endswith(("/schema", "/queryables")) else names.get(kind, "Document")
-    content = {_MEDIA.get(name, "application/json"): {"schema": {"type": "object"}}}
+    name = "OpenAPI" if path == "/openapi" else name
+    content = {_MEDIA.get(name, "application/json"): {"schema": {"type": "object"}}} | HTML
     if kind == "items":
         binary = {"schema": {"type": "string", "format": "binary"}}
-        content |= {form.media: binary for name, form in FORMATS.items() if name in FILES or name == "html"}
+        content |= {form.media: binary for name, form in FORMATS.items() if name in FILES}
         content[FORMATS["jsonfg"].media] = content[FORMATS["json"].media]
     answers: dict[str, Any] = {"200": {"description": name, "content": content}}
     return answers | (_UNCHANGED if kind in names else {}) | failures()
@@ -188,10 +211,5 @@ def failures(errors: Mapping[str, str] = _ERRORS) -> dict[str, Any]:
 
 
 def _error_responses() -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/exception"}}}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/exception"}}} | HTML
     return {name: {"description": name, "content": content} for name in (_ERRORS | _BODY_ERRORS).values()}
-
-
-def _picture() -> dict[str, Any]:
-    schema = {"type": "string", "format": "binary"}
-    return {"200": {"description": "PNG", "content": {"image/png": {"schema": schema}}}}

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from services.answers import ask, json_response, leads_somewhere
 from services.crs import CRS84, systems_of
-from services.openapi import joined, page_path, served_document
+from services.openapi import BINARY, LANG, OPENAPI, file_path, format_parameter, joined, page_path, served_document
 from services.parameters import COMMON
 from services.parts import Page, Part
 from services.site import Edition, SchemaKind, configuration
@@ -60,7 +60,7 @@ async def _openapi(edition: Edition, request: Request) -> Response:
     document = served_document(edition.api.openapi, edition.manifest["hexakota"], systems_of(edition.manifest["city"]))
     for part in parts_of(request):
         document["paths"] = joined(document["paths"], part.paths(edition))
-    return json_response(document, "application/vnd.oai.openapi+json;version=3.0")
+    return json_response(document, OPENAPI)
 
 
 async def _map(edition: Edition, request: Request) -> Response:
@@ -187,7 +187,9 @@ def _paths(edition: Edition) -> dict[str, Any]:
     functions = page_path("/functions", "Fungsi CQL2 / functions of CQL2", "server")
     paths = {f"/collections/{name}/sortables": f"Sifat untuk mengurutkan / sortables: {name}" for name in names}
     schemas = {path: page_path(path, told, path.split("/")[2], SCHEMA) for path, told in paths.items()}
-    return schemas | {"/functions": functions}
+    told = [format_parameter("png"), LANG]
+    picture = file_path("/map.png", "Peta / map", "server", {"image/png": BINARY}, told)
+    return schemas | {"/functions": functions, "/map.png": picture}
 
 
 def _landing_links(edition: Edition) -> list[dict[str, str]]:
@@ -204,7 +206,7 @@ PART = Part(
         Page("/", _landing),
         Page("/conformance", _conformance),
         Page("/openapi", _openapi),
-        Page("/map.png", _map),
+        Page("/map.png", _map, ("png",)),
         Page("/collections", _collections),
         Page("/collections/{name}", _collection, parameters=COMMON | {"version"}),
         Page("/collections/{name}/queryables", _queryables),

@@ -10,6 +10,7 @@ from pyproj import CRS
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.openapi import BINARY, LANG, file_path
 from services.parts import Link, Page, Part
 from services.qgis_project import Sheet, project
 from services.site import SYNTHETIC, Edition
@@ -61,10 +62,16 @@ def _links(edition: Edition) -> list[Link]:
     return [{"rel": "enclosure", "type": QGS, "title": "Proyek QGIS / QGIS project", "href": href}]
 
 
+def _paths(edition: Edition) -> dict[str, Any]:
+    told, title = (("/qgis/project.qgs", QGS), ("/qgis/project.qgz", QGZ)), "Proyek QGIS / QGIS project"
+    return {path: file_path(path, title, "server", {media: BINARY}, [LANG]) for path, media in told}
+
+
 PART = Part(
     pages=(
-        Page("/qgis/project.qgs", _project, parameters=frozenset({"lang"})),
-        Page("/qgis/project.qgz", _zipped, parameters=frozenset({"lang"})),
+        Page("/qgis/project.qgs", _project, ("qgs",), parameters=frozenset({"lang"})),
+        Page("/qgis/project.qgz", _zipped, ("qgz",), parameters=frozenset({"lang"})),
     ),
+    paths=_paths,
     landing_links=_links,
 )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.answers import json_response
 from services.features import FeatureProvider
-from services.openapi import query_parameter
+from services.openapi import failures, query_parameter
 from services.pages import edition_of
 from services.parameters import COMMON
 from services.parts import Link, Page, Part
@@ -114,11 +114,7 @@ def _paths(edition: Edition) -> dict[str, Any]:
         "operationId": "getRanking",
         "tags": ["server"],
         "parameters": [query_parameter(name, *row) for name, row in told.items()],
-        "responses": {
-            "200": {"description": "Zones per kelurahan, by rank", "content": content},
-            "400": {"$ref": "#/components/responses/InvalidParameter"},
-            "404": {"$ref": "#/components/responses/NotFound"},
-        },
+        "responses": {"200": {"description": "Zones per kelurahan, by rank", "content": content}} | failures(),
     }
     return {"/ranking": {"get": get}}
 

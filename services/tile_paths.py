@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from services.openapi import failures
 from services.site import Edition
 from services.tilesets import MATRIX_SET
 from spatial.store.levels import MAX_ZOOM
@@ -12,7 +13,6 @@ from spatial.store.tiles import MEDIA_TYPE
 
 Schema = dict[str, Any]
 _STRING: Schema = {"type": "string"}
-_ERRORS = {"400": "InvalidParameter", "404": "NotFound", "500": "ServerError"}
 _TAG = "tiles"
 QML = "application/x-qgis-layer-settings"
 
@@ -108,6 +108,5 @@ def _tile(owner: str, parameters: Sequence[Schema]) -> dict[str, Any]:
 
 
 def _get(summary: str, operation: str, parameters: Sequence[Schema], answers: dict[str, Any]) -> dict[str, Any]:
-    errors = {status: {"$ref": f"#/components/responses/{name}"} for status, name in _ERRORS.items()}
     told = {"summary": summary, "tags": [_TAG], "operationId": operation, "parameters": list(parameters)}
-    return {"get": told | {"responses": answers | errors}}
+    return {"get": told | {"responses": answers | failures()}}

@@ -37,7 +37,12 @@ def _of_coverage(edition: Edition, name: str) -> dict[str, Any]:
     ]
     here, common = f"/collections/{name}", [_LANG, _VERSION]
     return {
-        here: _page(name, "", [_format("json", "html"), *common], {"application/json": {"type": "object"}}),
+        here: _page(
+            name,
+            "",
+            [_format("json", "html"), *common],
+            {"application/json": {"type": "object"}, "text/html": {"type": "string"}},
+        ),
         f"{here}/schema": _page(
             name, "schema", [_format("json"), *common], {"application/schema+json": {"type": "object"}}
         ),
@@ -45,7 +50,7 @@ def _of_coverage(edition: Edition, name: str) -> dict[str, Any]:
             name,
             "coverage",
             [_format("tif", "covjson", "png", "json"), *box, *_parts(name, crss), *common],
-            {media: {"type": "string", "format": "binary"} for media in MEDIA.values()},
+            {media: _content(media) for media in MEDIA.values()},
             empty=True,
         ),
         f"{here}/map": _page(
@@ -78,6 +83,10 @@ def _parts(name: str, crss: list[str]) -> list[dict[str, Any]]:
         query_parameter("scale-size", "pixels of a side: E(100),N(80)", text),
         query_parameter("properties", "fields", {"type": "array", "items": {"type": "string", "enum": [name]}}),
     ]
+
+
+def _content(media: str) -> dict[str, Any]:
+    return {"type": "object"} if media.endswith("json") else {"type": "string", "format": "binary"}
 
 
 def _format(*kinds: str) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def asked_of(process: Process, body: bytes, base_url: str, feature: Feature) -> 
     response = request.get("response", "raw")
     if response not in ("raw", "document"):
         raise invalid("response: expected raw or document")
-    outputs, subscriber = _outputs(process, request.get("outputs")), _subscriber(request.get("subscriber"))
+    outputs = _outputs(process, request.get("outputs", {name: {} for name in process.output_by_name}))
+    subscriber = _subscriber(request["subscriber"]) if "subscriber" in request else {}
     return Asked(defaults | _whole(process, inputs), outputs, response, subscriber)
 
 
@@ -165,10 +166,8 @@ def _expected(schema: Mapping[str, Any], unit: str | None) -> str:
 
 
 def _outputs(process: Process, asked: Any) -> dict[str, str | None]:
-    """Return the outputs that are asked for, all by default, with their transmission mode."""
+    """Return the outputs that are asked for, with their transmission mode."""
     known = process.output_by_name
-    if asked is None:
-        return dict.fromkeys(known)
     if not isinstance(asked, dict):
         raise invalid("outputs: expected an object of outputs by name")
     modes: dict[str, str | None] = {}
@@ -188,8 +187,6 @@ def _outputs(process: Process, asked: Any) -> dict[str, str | None]:
 
 
 def _subscriber(asked: Any) -> dict[str, str]:
-    if asked is None:
-        return {}
     if not isinstance(asked, dict) or set(asked) - set(URIS) or not all(isinstance(v, str) for v in asked.values()):
         raise invalid(f"subscriber: expected an object of {', '.join(URIS)}")
     if "successUri" not in asked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from services.openapi import HTML
 from services.processes.catalogue import PROCESSES
 from services.processes.model import JSON, Process
 from services.site import Edition
@@ -96,7 +97,7 @@ def _operation(name: str, parameters: list[Schema], schema: Schema, *errors: str
 
 
 def _errors(*statuses: str) -> dict[str, Any]:
-    content = {JSON: {"schema": _EXCEPTION}}
+    content = {JSON: {"schema": _EXCEPTION}} | HTML
     return {status: {"description": "exception", "content": content} for status in statuses}
 
 
