@@ -49,7 +49,7 @@ def _written(edition: Edition, request: Request) -> bytes:
     sheet = Sheet(
         f"{mark}{city['name']}",
         edition.api.base_url,
-        CRS(city["crs"]),
+        CRS(city.get("crs", "EPSG:3857")),
         (min(west), min(south), max(east), max(north)),
         f"Hexakota, versi / version {edition.version.id}, data {as_of}",
         "; ".join(city["attribution"]),

@@ -251,6 +251,7 @@ def _openapi(seen: Shown) -> Context:
                 summary = _summary(path, texts) or seen.reader.half(operation.get("summary", ""))
                 one = {"method": method.upper(), "path": path, "summary": summary, "told": told}
                 one["try"] = seen.root + path if method == "get" and "{" not in path else None
+                one["as_json"] = any("json" in p["schema"].get("enum", ()) for p in told if p["name"] == "f")
                 operations.setdefault((operation.get("tags") or ["server"])[0], []).append(one)
     titles = {name: seen.title(name) for name in seen.edition.api.config["resources"]}
     return {
