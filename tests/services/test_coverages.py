@@ -482,6 +482,7 @@ def test_gdal_reads_it_from_the_address_and_through_its_ogc_api_driver(url: str,
         target = tmp_path / f"{index}.tif"
         done = subprocess.run(
             ["gdal_translate", "-q", "--config", "GDAL_HTTP_TIMEOUT", "30", source, str(target)],
+            cwd=tmp_path,  # the driver keeps a cache where it runs
             capture_output=True,
             text=True,
             check=False,
