@@ -266,7 +266,7 @@ def compare(servers: list[Server]) -> None:
                 cells.append(f"{'–':>34}")
                 continue
             cost, (median, high) = costs[server.name], times[server.name]
-            ratio = cost / costs["tipg"]
+            ratio = cost / costs.get("tipg", cost)
             cells.append(f"{cost:9.2f} ms {ratio:6.3f}× {median:6.1f}/{high:6.1f}")
         print(f"{name:14}" + "".join(f"{cell:>34}" for cell in cells), flush=True)
 
