@@ -45,4 +45,4 @@ def get(url: str, **parameters: Any) -> tuple[int, str, Any]:
     except urllib.error.HTTPError as error:
         with error:
             status, kind, body = error.code, error.headers["Content-Type"], error.read()
-    return status, kind, json.loads(body) if "json" in kind else body
+    return status, kind, json.loads(body) if "json" in kind and "json-seq" not in kind else body
