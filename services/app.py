@@ -94,12 +94,27 @@ def _route(site: Site, page: Page) -> Route:
             return await page.handler(edition, asked)
         except BadRequestError as error:
             return _problem(request, edition, error.status, "InvalidParameterValue", str(error))
-        except HexakotaError as error:
+        except Exception as error:
+            gone = None if edition is None else _gone(site, edition, request)
+            if gone is not None:
+                return _problem(request, None, *gone)
+            if not isinstance(error, HexakotaError):
+                raise
             status = http_status(error)
             code = {400: "InvalidParameterValue", 404: "NotFound"}.get(status, "NoApplicableCode")
             return _problem(request, edition, status, code, str(error))
 
     return Route(page.path, endpoint, methods=list(page.methods))
+
+
+def _gone(site: Site, edition: Edition, request: Request) -> tuple[int, str, str] | None:
+    """Return the problem of a request whose version `hexakota prune` deleted under it."""
+    version = request.query_params.get("version")
+    if version is not None and not site.versions.has(version):
+        return 404, "NotFound", f"version={version}: there is no such version"
+    if version is None and not site.versions.has(edition.version.id):
+        return 503, "NoApplicableCode", f"version {edition.version.id} was deleted meanwhile; ask again"
+    return None
 
 
 def _problem(request: Request, edition: Edition | None, status: int, code: str, description: str) -> Response:

@@ -23,6 +23,7 @@ def query_parameter(name: str, description: str, schema: Schema) -> Schema:
 _FORM = {"style": "form", "explode": False}
 _STRING: Schema = {"type": "string"}
 _STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
+_FILTER: Schema = {"oneOf": [{"type": "object"}, {"type": "boolean"}]}
 _FEATURE_ID = {"name": "featureId", "in": "path", "required": True, "description": "id", "schema": _STRING}
 _DESCRIBED: Mapping[str, tuple[str, Schema]] = {
     "lang": ("bahasa / language of titles and descriptions", {"type": "string", "enum": ["id", "en"]}),
@@ -129,7 +130,7 @@ def joined(document: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, An
 def _post(kept: Schema, told: list[Schema], path: str) -> Schema:
     """Return the operation of a filter in CQL2 JSON in the body, with the other parameters in the address."""
     own = {"summary": f"{kept['summary']} (CQL2 JSON)", "operationId": f"{kept['operationId']}.filter"}
-    body = {media: {"schema": {"type": "object"}} for media in FILTER_MEDIA}
+    body = {media: {"schema": _FILTER} for media in FILTER_MEDIA}
     responses = _responses(path, "items") | failures(_BODY_ERRORS)
     del responses["304"]
     return (

@@ -9,7 +9,7 @@ from services.openapi import failures
 from services.site import Edition
 from services.tilesets import MATRIX_SET
 from spatial.store.levels import MAX_ZOOM
-from spatial.store.tiles import MEDIA_TYPE
+from spatial.store.tiles import CITY, MEDIA_TYPE, has_tiles
 
 Schema = dict[str, Any]
 _STRING: Schema = {"type": "string"}
@@ -52,7 +52,7 @@ def tile_paths(edition: Edition) -> dict[str, Any]:
             "Tile matrix set", "getTileMatrixSet", [_MATRIX_SET, _format("json"), _LANG]
         ),
     }
-    city = _resource("/tiles", "dataset", [], [choice])
+    city = _resource("/tiles", "dataset", [], [choice]) if has_tiles(edition.version.path, CITY) else {}
     return matrix_sets | city | _resource("/collections/{collectionId}/tiles", "collection", [collection], [])
 
 

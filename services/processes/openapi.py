@@ -140,7 +140,7 @@ def _request(process: Process) -> Schema:
 def _plain(schema: Any) -> Any:
     """Return a JSON Schema as OpenAPI 3.0 has it: one type, nullable."""
     if isinstance(schema, dict):
-        told = {name: _plain(value) for name, value in schema.items()}
+        told = {name: _plain(value) for name, value in schema.items() if (name, value) != ("required", [])}
         if isinstance(told.get("type"), list):
             told |= {"type": told["type"][0], "nullable": True}
         return told

@@ -33,10 +33,10 @@ def refused(problem: str) -> QueryError:
     return QueryError(f"filter: {problem}")
 
 
-def storable(text: str) -> str:
+def storable(text: str, parameter: str = "filter") -> str:
     """Return a text of the question. Raises QueryError where it holds U+0000 or half a character."""
     if _NO_TEXT.search(text):
-        raise refused(f"{shown(text)}: expected characters of Unicode other than U+0000")
+        raise QueryError(f"{parameter}: {shown(text)}: expected characters of Unicode other than U+0000")
     return text
 
 

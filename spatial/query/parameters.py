@@ -114,7 +114,7 @@ def equals_expression(layer: Layer, name: str, text: str) -> Expression:
     if column is None:
         raise QueryError(f"{name}: neither a parameter nor a property of {layer.name}")
     if column.kind != "datetime":
-        value = Literal(_value(column, storable(text)), Property(column).type)
+        value = Literal(_value(column, storable(text, name)), Property(column).type)
         return comparison("=", Property(column), value)
     try:
         return compared("=", Property(column), parse_time(text))

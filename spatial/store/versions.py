@@ -81,10 +81,14 @@ class Versions:
             raise NotFoundError(f"{self.var}: no version {version_id!r}; `hexakota versions` lists them")
         return version
 
+    def has(self, version_id: str) -> bool:
+        """Tell whether a version is there."""
+        return self._version(version_id) is not None
+
     def _version(self, version_id: str) -> Version | None:
         path = self.var / "versions" / version_id
         plain = version_id and Path(version_id).name == version_id and not version_id.startswith(".")
-        return Version(version_id, path) if plain and (path / MANIFEST_FILE).is_file() else None
+        return Version(version_id, path) if plain and os.path.isfile(path / MANIFEST_FILE) else None
 
     def all(self) -> list[tuple[Version, str | None]]:
         """Return every whole version with the time of its publication, oldest first; None where a run was killed."""
@@ -175,7 +179,9 @@ class Versions:
         plain = [version for version in others if version not in scenarios]
         gone = [version for kind in (plain, scenarios) for version in kind[: max(len(kind) - keep, 0)]]
         for version in gone:
-            shutil.rmtree(version.path)
+            going = self.var / "versions" / f".staging-{version.id}"  # in one step: no reader finds half of it
+            os.replace(version.path, going)
+            shutil.rmtree(going)
             shutil.rmtree(version.cache, ignore_errors=True)
         return [version.id for version in gone]
 
