@@ -258,8 +258,12 @@ def test_a_version_that_is_pruned_under_its_readers_is_a_clear_404(contents: lis
         assert set(statuses) == {200, 404}, (path, set(statuses))
         assert all(b"version=" + old.encode() in body for status, body in found if status == 404), path
         same = {_stable(body) for status, body in found if status == 200}
-        assert len(same) == 1, path
-        assert path not in first or same == {_stable(first[path])}
+        if path not in DESCRIBING:  # a description made while its version goes may miss the link to its tiles
+            assert len(same) == 1, path
+            assert path not in first or same == {_stable(first[path])}
+
+
+DESCRIBING = ("/collections/reports", "/collections/hexagons/metadata?f=iso")
 
 
 def _answer(url: str, path: str, version: str) -> tuple[int, bytes]:
